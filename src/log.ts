@@ -1,0 +1,24 @@
+// The logger every part gets a child of. Message strings are fixed, data is in the object.
+import { pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
+
+export type Logger = pino.Logger;
+
+export interface LogOptions {
+  readonly level: string;
+  /** `auto` is pretty on a terminal and JSON lines elsewhere. */
+  readonly format: 'auto' | 'pretty' | 'json';
+}
+
+/** Writes to standard output, synchronously: the last line before an exit is never lost. */
+export function makeLogger(options: LogOptions): Logger {
+  const isPretty =
+    options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
+  const stream = isPretty
+    ? PinoPretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true })
+    : pino.destination({ dest: 1, sync: true });
+  return pino({ level: options.level, base: null }, stream);
+}
+
+/** For tests and short commands. */
+export const silentLogger: Logger = pino({ level: 'silent' });
