@@ -87,6 +87,9 @@ export const errorTable = {
   // Settings and the command line.
   CONFIG_INVALID: local('One or more settings are wrong.'),
   ADDRESS_IN_USE: local('The address to listen on is taken.'),
+  USAGE_INVALID: local('The command line is not what the command takes.'),
+  NODE_UNREACHABLE: later('No node answers at the address that a command was given.'),
+  NODE_REFUSED: local('The node that a command asked answered with an error.'),
 
   // Requests (src/api/).
   REQUEST_INVALID: local('The request is not what the route takes.'),
