@@ -28,7 +28,9 @@ export const errorTable = {
   PARENTS_NOT_SORTED: sender('Parents stand in ascending byte order.'),
   PARENTS_NOT_UNIQUE: sender('A parent is named once.'),
   PAYLOAD_LENGTH_MISMATCH: sender('The payload does not fill exactly the length that is declared.'),
-  PAYLOAD_TYPE_UNKNOWN: sender('The payload type is not one of transaction, milestone, indexation.'),
+  PAYLOAD_TYPE_UNKNOWN: sender(
+    'The payload type is not one of transaction, milestone, indexation.',
+  ),
   PAYLOAD_TYPE_NOT_ALLOWED: sender('A payload of this type is not allowed in this place.'),
   INDEX_LENGTH_INVALID: sender('An indexation key has 1 to 64 bytes.'),
   ESSENCE_TYPE_UNKNOWN: sender('The transaction essence type is not 0.'),
@@ -56,7 +58,8 @@ export const errorTable = {
   RECEIPT_INVALID: sender('The receipt inside the milestone breaks a rule of its layout.'),
   TREASURY_TRANSACTION_INVALID: sender('The treasury transaction breaks a rule of its layout.'),
   ADDRESS_INVALID: local('The bech32 address cannot be decoded.'),
-  HEX_INVALID: local('The text is not lower-case hex of the expected length.'),
+  HEX_INVALID: local('The text is not hex of the expected length.'),
+  FIELD_OUT_OF_RANGE: local('A number or a byte string does not fit the field it stands for.'),
 
   // The Tangle (src/tangle/).
   NETWORK_ID_MISMATCH: sender('The message belongs to another network.'),
