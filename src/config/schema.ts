@@ -1,0 +1,155 @@
+// THE table of settings. Types, defaults, bounds, flags, environment names, help and docs come from
+// here; a new setting is one entry, and the line that reads it.
+import { isIPv6 } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { Type } from 'typebox';
+import type { Static, TSchemaOptions, TString } from 'typebox';
+
+/** A default that depends on the machine: found when the settings are loaded, told in words. */
+export interface MachineDefault {
+  readonly words: string;
+  find(): number;
+}
+
+const workersOfThisMachine: MachineDefault = {
+  words: 'cores - 1, at least 1',
+  find: () => Math.max(1, availableParallelism() - 1),
+};
+
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+const minuteMs = 60_000;
+const dayMs = 24 * 60 * minuteMs;
+
+/**
+ * Leaves carry beside JSON Schema's own keywords: `placeholder`, what help writes for a value, and
+ * `allowed`, what a person may write where a pattern or a check would say it badly.
+ */
+export const settingsSchema = Type.Object({
+  dataDir: Type.String({
+    description: 'Folder of everything the node keeps; made when it is not there.',
+    default: './midge-data',
+    placeholder: 'FOLDER',
+    allowed: 'the path of a folder',
+    minLength: 1,
+  }),
+  api: Type.Object(
+    {
+      bind: hostPort({
+        description: 'Address the REST API listens on. Port 0 asks for a free one.',
+        default: '127.0.0.1:14265',
+      }),
+    },
+    { title: 'REST API' },
+  ),
+  network: Type.Object(
+    {
+      name: Type.String({
+        description: 'The network; nodes and clients of another name stay strangers.',
+        default: 'midge-private',
+        placeholder: 'NAME',
+        allowed: '1 to 64 visible ASCII characters without spaces',
+        pattern: '^[!-~]{1,64}$',
+      }),
+      bech32Hrp: Type.String({
+        description: 'What addresses of this network begin with.',
+        default: 'atoi',
+        placeholder: 'PREFIX',
+        // A bech32 text has at most 90 characters, and an address needs 60 of them after this part.
+        allowed: '1 to 30 lower-case letters and digits',
+        pattern: '^[a-z0-9]{1,30}$',
+      }),
+      minPowScore: Type.Integer({
+        description: 'Least proof of work (hashes per byte) that a message must carry.',
+        default: 4000,
+        minimum: 1,
+        // Milestones announce the score as a u32.
+        maximum: 0xffff_ffff,
+      }),
+    },
+    { title: 'Network' },
+  ),
+  tangle: Type.Object(
+    {
+      maxParentAgeMs: Type.Integer({
+        description:
+          'A message whose parent got its first child longer ago than this is never offered as a tip.',
+        default: 15 * minuteMs,
+        minimum: 1000,
+        maximum: 30 * dayMs,
+      }),
+    },
+    { title: 'Tangle' },
+  ),
+  pow: Type.Object(
+    {
+      enabled: Type.Boolean({
+        description: 'Mine for clients that send messages without a nonce.',
+        default: true,
+      }),
+      workers: Type.Integer({
+        description: 'Threads that mine.',
+        default: workersOfThisMachine,
+        minimum: 1,
+        maximum: 256,
+      }),
+    },
+    { title: 'Proof of work' },
+  ),
+  storage: Type.Object(
+    {
+      durability: Type.Enum(['power-loss', 'process-crash'], {
+        description: 'What a message that was answered with 201 survives.',
+        default: 'power-loss',
+      }),
+    },
+    { title: 'Storage' },
+  ),
+  memory: Type.Object(
+    {
+      budgetBytes: Type.Integer({
+        description: 'Caches and queues are sized from it.',
+        default: 256 * MiB,
+        minimum: 32 * MiB,
+        maximum: 64 * GiB,
+      }),
+    },
+    { title: 'Memory' },
+  ),
+  log: Type.Object(
+    {
+      level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+        description: 'The least important lines that are still written.',
+        default: 'info',
+      }),
+      format: Type.Enum(['auto', 'pretty', 'json'], {
+        description: 'auto is pretty on a terminal and JSON lines elsewhere.',
+        default: 'auto',
+      }),
+    },
+    { title: 'Log' },
+  ),
+});
+
+/** Every setting with its effective value, as `loadConfig` gives it. */
+export type Config = DeepReadonly<Static<typeof settingsSchema>>;
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+
+function hostPort(options: TSchemaOptions): TString {
+  return Type.Refine(
+    Type.String({
+      placeholder: 'HOST:PORT',
+      allowed: 'HOST:PORT with a port from 0 to 65535; an IPv6 host stands in brackets',
+      ...options,
+    }),
+    isHostPort,
+  );
+}
+
+function isHostPort(text: string): boolean {
+  const parts = /^(?:\[(?<ipv6>[^\]]*)\]|[^\s:/[\]]+):(?<port>\d{1,5})$/.exec(text)?.groups;
+  if (parts === undefined) return false;
+  const isHostFine = parts['ipv6'] === undefined || isIPv6(parts['ipv6']);
+  return isHostFine && Number(parts['port']) <= 0xffff;
+}

@@ -1,0 +1,144 @@
+import { Type } from 'typebox';
+import { describe, expect, it } from 'vitest';
+import { loadSettings } from '../../src/config/load.ts';
+import type { ConfigSources } from '../../src/config/load.ts';
+import { settings, settingsOf } from '../../src/config/settings.ts';
+import type { Setting } from '../../src/config/settings.ts';
+
+/** For each setting that is text: what it takes, and what lies just outside. */
+const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> = {
+  dataDir: { allowed: ['x', '/var/lib/midge', 'with space'], refused: [''] },
+  'api.bind': {
+    allowed: ['127.0.0.1:0', 'localhost:65535', '[::1]:14265', '0.0.0.0:1', 'my-host.example:80'],
+    refused: ['localhost', ':80', 'h:65536', 'h:-1', 'h:1x', '::1:80', '[::x]:80', '[]:1', 'a b:1'],
+  },
+  'network.name': {
+    allowed: ['x', 'chrysalis-mainnet', 'x'.repeat(64)],
+    refused: ['', 'x'.repeat(65), 'a b', 'ä', 'a\n'],
+  },
+  'network.bech32Hrp': {
+    allowed: ['iota', 'a', 'x'.repeat(30)],
+    refused: ['', 'x'.repeat(31), 'IOTA', 'a-b'],
+  },
+};
+
+const emptyFile = (): string => '{}';
+
+function load(table: readonly Setting[], sources: Partial<ConfigSources>): readonly unknown[] {
+  const all = { argv: [], env: {}, cwd: '/', readFile: emptyFile, ...sources };
+  return loadSettings(table, all).effective.map(({ value }) => value);
+}
+
+/** Values on and just beyond every bound. */
+function edgesOf({ path, schema }: Setting): { allowed: unknown[]; refused: unknown[] } {
+  const { enum: words, type, minimum, maximum } = schema;
+  if (words !== undefined) return { allowed: [...words], refused: ['', `${words[0]!}x`] };
+  if (type === 'boolean') return { allowed: [true, false], refused: ['yes', 'TRUE', ''] };
+  if (type !== 'integer') return texts[path]!;
+  expect([minimum, maximum]).not.toContain(undefined);
+  return {
+    allowed: [minimum, maximum],
+    refused: [minimum! - 1, maximum! + 1, minimum! + 0.5, '', 'x', '1e3', '0x10', ' 1'],
+  };
+}
+
+describe('the table', () => {
+  it('has names that differ in every place', () => {
+    for (const name of ['path', 'flag', 'variable'] as const) {
+      expect(new Set(settings.map((setting) => setting[name])).size).toBe(settings.length);
+    }
+  });
+
+  it('spells a name for each place', () => {
+    expect(settings.find(({ path }) => path === 'tangle.maxParentAgeMs')).toMatchObject({
+      flag: '--tangle.max-parent-age-ms',
+      variable: 'MIDGE_TANGLE_MAX_PARENT_AGE_MS',
+      group: 'Tangle',
+    });
+    expect(settings.map(({ flag }) => flag)).toContain('--network.bech32-hrp');
+    expect(settings.map(({ variable }) => variable)).toContain('MIDGE_DATA_DIR');
+  });
+
+  it('describes every setting in a sentence', () => {
+    for (const { schema } of settings) expect(schema.description).toMatch(/^.{10,}\.$/);
+  });
+
+  it('has defaults that it would allow', () => {
+    const file = Object.fromEntries(load(settings, {}).map((value, index) => [index, value]));
+    expect(Object.values(file)).not.toContain(undefined);
+    for (const [index, setting] of settings.entries()) {
+      const text = String(file[index]);
+      expect(() => load([setting], { argv: [`${setting.flag}=${text}`] })).not.toThrow();
+    }
+  });
+});
+
+describe.each(settings.map((setting) => [setting.path, setting] as const))('%s', (_, setting) => {
+  const { allowed, refused } = edgesOf(setting);
+  const { path, flag, variable } = setting;
+  const fileWith = (value: unknown): string =>
+    JSON.stringify(
+      path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
+    );
+
+  it.each(allowed)('can be %j in the file, the environment and a flag', (value) => {
+    const text = String(value);
+    expect(load(settings, { readFile: () => fileWith(value) })).toContainEqual(value);
+    expect(load([setting], { env: { [variable]: text } })).toEqual([value]);
+    expect(load([setting], { argv: [flag, text] })).toEqual([value]);
+    expect(load([setting], { argv: [`${flag}=${text}`] })).toEqual([value]);
+  });
+
+  it.each(refused)('is refused as %j everywhere', (value) => {
+    const text = String(value);
+    const start = `${path} (`;
+    expect(() => load(settings, { readFile: () => fileWith(value) })).toThrow(start);
+    expect(() => load([setting], { env: { [variable]: text } })).toThrow(start);
+    expect(() => load([setting], { argv: [`${flag}=${text}`] })).toThrow(start);
+  });
+
+  it('is refused in the file when its type is another', () => {
+    const wrong = typeof allowed[0] === 'string' ? 5 : String(allowed[0]);
+    for (const value of [wrong, null, [], {}, [allowed[0]]]) {
+      expect(() => load(settings, { readFile: () => fileWith(value) })).toThrow(path);
+    }
+  });
+});
+
+describe('a list', () => {
+  const table = settingsOf(
+    Type.Object({
+      peers: Type.Array(Type.String({ minLength: 2 }), { default: [], maxItems: 3 }),
+      ports: Type.Array(Type.Integer({ minimum: 1 }), { default: [80] }),
+      maxAgeMs: Type.Optional(Type.Integer()),
+    }),
+  );
+
+  it('is an array in the file, commas in the environment, a repeated flag', () => {
+    expect(load(table, {})).toEqual([[], [80], undefined]);
+    expect(load(table, { readFile: () => '{"peers":["aa"],"ports":[]}' })).toEqual([
+      ['aa'],
+      [],
+      undefined,
+    ]);
+    expect(load(table, { env: { MIDGE_PEERS: 'aa, bb', MIDGE_PORTS: '' } })).toEqual([
+      ['aa', 'bb'],
+      [],
+      undefined,
+    ]);
+    expect(load(table, { argv: ['--peers', 'a,b', '--ports=1', '--peers=cc'] })).toEqual([
+      ['a,b', 'cc'],
+      [1],
+      undefined,
+    ]);
+  });
+
+  it('is refused when one of its items is', () => {
+    expect(() => load(table, { env: { MIDGE_PORTS: '1,x' } })).toThrow(
+      'ports (MIDGE_PORTS) is [1,"x"]; it takes a list: a whole number from 1.',
+    );
+    expect(() => load(table, { argv: ['a', 'b', 'c', 'd'].map(() => '--peers=xx') })).toThrow(
+      'a list: text',
+    );
+  });
+});
