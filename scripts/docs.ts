@@ -1,0 +1,48 @@
+// Renders the documents that come from tables in the source: `npm run docs`.
+import { writeFileSync } from 'node:fs';
+import { statusOf } from '../src/api/problem.ts';
+import { markdownCode, markdownTable } from '../src/config/markdown.ts';
+import { renderConfigurationPage } from '../src/config/reference.ts';
+import { errorTable } from '../src/errors.ts';
+
+/** The text of every rendered document by its path. */
+export function renderedPages(): Readonly<Record<string, string>> {
+  return {
+    'docs/configuration.md': renderConfigurationPage(),
+    'docs/errors.md': renderErrorsPage(),
+  };
+}
+
+function renderErrorsPage(): string {
+  const statuses = new Map<string, number>(Object.entries(statusOf));
+  const rows = Object.entries(errorTable).map(([code, { meaning, blame, retry }]) => [
+    markdownCode(code),
+    meaning,
+    httpWords(code, statuses.get(code)),
+    blame,
+    retry ? 'yes' : 'no',
+  ]);
+  const table = markdownTable(['Code', 'Meaning', 'HTTP', 'Blame', 'Retry'], rows);
+  return `# Errors
+
+<!-- Rendered from src/errors.ts by \`npm run docs\`. -->
+
+What can go wrong and has a name. The API puts the code into \`error.reason\`, in lower case.
+
+- HTTP: the status of the answer; none when no request can cause the error.
+- Blame: \`sender\` when any honest node would refuse the message, so that whoever sent it is at fault;
+  \`local\` when only this node refuses, which is never held against a neighbour.
+- Retry: whether the same call can succeed later although the caller changes nothing.
+
+${table}
+`;
+}
+
+/** Clients are shown INTERNAL in the place of every other fault of the node itself. */
+function httpWords(code: string, status: number | undefined): string {
+  return status === 500 && code !== 'INTERNAL' ? '-' : String(status);
+}
+
+if (import.meta.main) {
+  for (const [path, text] of Object.entries(renderedPages())) writeFileSync(path, text);
+}
