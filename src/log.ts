@@ -15,7 +15,12 @@ export function makeLogger(options: LogOptions): Logger {
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
   const stream = isPretty
-    ? PinoPretty({ colorize: process.stdout.isTTY, ignore: 'pid,hostname', sync: true })
+    ? PinoPretty({
+        colorize: process.stdout.isTTY,
+        singleLine: true,
+        translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
+        sync: true,
+      })
     : pino.destination({ dest: 1, sync: true });
   return pino({ level: options.level, base: null }, stream);
 }
