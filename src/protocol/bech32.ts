@@ -79,5 +79,5 @@ function polymod(values: readonly number[]): number {
 }
 
 function invalid(reason: string): TangleError {
-  return new TangleError('ADDRESS_INVALID', `The address cannot be read. ${reason}`);
+  return new TangleError('ADDRESS_INVALID', `The address is not valid. ${reason}`);
 }

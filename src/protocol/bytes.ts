@@ -10,7 +10,7 @@ export interface CountRule {
   readonly code: ErrorCode;
 }
 
-const payloadTypeBytes = 4;
+const lengthFieldBytes = 4;
 
 /** Reads one message from its first byte to its last. Every error carries the offset of the field it is about. */
 export class ByteReader {
@@ -50,12 +50,13 @@ export class ByteReader {
 
   /** A view into the message, not a copy: it keeps the whole message alive. */
   bytes(sizeBytes: number): Uint8Array {
-    return this.#viewOf(this.#take(sizeBytes), sizeBytes);
+    return this.view(this.#take(sizeBytes), sizeBytes);
   }
 
-  /** A view of `sizeBytes` that were read already, from `offset` on. */
-  read(offset: number, sizeBytes: number): Uint8Array {
-    return this.#viewOf(offset, sizeBytes);
+  /** The bytes of something that was read already, from its `offset` on. */
+  view(offset: number, sizeBytes: number): Uint8Array {
+    // Not subarray(): half the time (33 against 61 ns, Node 24), and a Buffer does not beget Buffers.
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + offset, sizeBytes);
   }
 
   count8(rule: CountRule): number {
@@ -71,11 +72,16 @@ export class ByteReader {
     if (this.u8() !== value) throw this.error(code);
   }
 
+  /** Throws unless so many bytes are left: a list that cannot be whole is refused before its first element. */
+  ensure(sizeBytes: number): void {
+    if (sizeBytes > this.#end - this.#offset) throw this.error(this.#overrun);
+  }
+
   /** A payload with its length and type before it; undefined where the length is 0. */
   payload<T>(readBody: (reader: ByteReader, type: number) => T): T | undefined {
     const lengthBytes = this.u32();
     if (lengthBytes === 0) return undefined;
-    if (lengthBytes > this.#end - this.#offset) throw this.error(this.#overrun);
+    this.ensure(lengthBytes);
     const [outerEnd, outerOverrun] = [this.#end, this.#overrun];
     this.#end = this.#offset + lengthBytes;
     this.#overrun = 'PAYLOAD_LENGTH_MISMATCH';
@@ -99,14 +105,9 @@ export class ByteReader {
   #take(sizeBytes: number): number {
     const start = this.#offset;
     this.#fieldOffset = start;
-    if (sizeBytes > this.#end - start) throw this.error(this.#overrun);
+    this.ensure(sizeBytes);
     this.#offset = start + sizeBytes;
     return start;
-  }
-
-  #viewOf(start: number, sizeBytes: number): Uint8Array {
-    // Not subarray(): half the time (33 against 61 ns, Node 24), and a Buffer does not beget Buffers.
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, sizeBytes);
   }
 
   #checked(count: number, rule: CountRule): number {
@@ -172,7 +173,7 @@ export class ByteWriter {
     if (payload === undefined) return;
     this.u32(payload.type);
     writeBody(this, payload);
-    this.#view.setUint32(lengthOffset, this.#offset - lengthOffset - payloadTypeBytes, true);
+    this.#view.setUint32(lengthOffset, this.#offset - lengthOffset - lengthFieldBytes, true);
   }
 
   /** A copy of what was written, with memory of its own. */

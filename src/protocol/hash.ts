@@ -1,4 +1,5 @@
-// BLAKE2b-256, the one hash of the protocol. WebAssembly: 0.7 us for 300 bytes against 8.2 us in plain JavaScript.
+// BLAKE2b-256, the one hash of the protocol. In WebAssembly, because hashing is hot: 300 bytes take 0.7 us,
+// against 8.2 us in plain JavaScript (Node 24).
 import { createBLAKE2b } from 'hash-wasm';
 
 const hasher = await createBLAKE2b(256);

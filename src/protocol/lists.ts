@@ -31,6 +31,7 @@ export function ascendingCheck(reader: ByteReader, rule: OrderRule): (element: U
 /** A count of one byte, then that many hashes or keys of 32 bytes. */
 export function readHashes(reader: ByteReader, rule: HashListRule): Uint8Array[] {
   const count = reader.count8(rule.count);
+  reader.ensure(count * hashBytes);
   const checkOrder = ascendingCheck(reader, rule.order);
   const hashes: Uint8Array[] = [];
   for (let position = 0; position < count; position++) {

@@ -48,7 +48,7 @@ function readFunds(reader: ByteReader): MigratedFunds[] {
   for (let position = 0; position < count; position++) {
     const start = reader.offset;
     funds.push(readFundsEntry(reader));
-    checkOrder(reader.read(start, fundsBytes));
+    checkOrder(reader.view(start, fundsBytes));
   }
   return funds;
 }

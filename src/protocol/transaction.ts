@@ -87,7 +87,7 @@ function readInputs(reader: ByteReader): TransactionInput[] {
   for (let position = 0; position < count; position++) {
     const start = reader.offset;
     inputs.push(readInput(reader));
-    checkOrder(reader.read(start, inputBytes));
+    checkOrder(reader.view(start, inputBytes));
   }
   return inputs;
 }
@@ -115,7 +115,7 @@ function readOutputs(reader: ByteReader): TransactionOutput[] {
     const start = reader.offset;
     const output = readOutput(reader);
     // Compared without their amounts: ascending then means sorted *and* no address twice for a type.
-    checkOrder(reader.read(start, outputTargetBytes));
+    checkOrder(reader.view(start, outputTargetBytes));
     sum += output.amount;
     if (sum > tokenSupply) throw reader.error('OUTPUTS_SUM_INVALID');
     outputs.push(output);
