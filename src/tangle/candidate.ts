@@ -1,0 +1,44 @@
+// A message on its way through the door: decoded, named, and what its parents say about it.
+import { messageIdHex } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/message.ts';
+import type { Facts } from '../storage/store.ts';
+
+export interface Candidate {
+  readonly id: MessageId;
+  /** The id as hex: the key of every map in this folder. */
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  readonly message: Message;
+  readonly parentKeys: readonly string[];
+}
+
+export function candidateOf(bytes: Uint8Array, message: Message, id: MessageId): Candidate {
+  return {
+    id,
+    key: messageIdHex(id),
+    bytes,
+    message,
+    parentKeys: message.parents.map(messageIdHex),
+  };
+}
+
+/** What a child must know of its parent to be judged lazy or not. */
+export type ParentFacts = Pick<Facts, 'isLazy' | 'firstChildMs'>;
+
+/**
+ * Whether a message is lazy: it names a stale parent, or builds on a lazy message. A parent is stale
+ * when its first child that is not lazy became solid more than `maxParentAgeMs` ago. Lazy children do
+ * not count: they retire no tip, so a tip that only they name is still a tip, and a tip is never stale.
+ */
+export function isLazyChild(
+  parents: readonly ParentFacts[],
+  nowMs: number,
+  maxParentAgeMs: number,
+): boolean {
+  return parents.some(
+    (parent) =>
+      parent.isLazy ||
+      (parent.firstChildMs !== undefined && nowMs - parent.firstChildMs > maxParentAgeMs),
+  );
+}

@@ -1,0 +1,274 @@
+// THE door. Every message, from a client, a neighbour or another node's log, enters by `submit` and gets
+// an Outcome back. Never talks to the network.
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import { TangleError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { indexKeyOf } from '../protocol/message.ts';
+import type { Store } from '../storage/store.ts';
+import type { Candidate } from './candidate.ts';
+import { checkWork, examine } from './check.ts';
+import type { VerifyWork } from './check.ts';
+import { busy, rejected } from './outcome.ts';
+import type { Outcome } from './outcome.ts';
+import { ParentBook } from './parents.ts';
+import { FairQueue } from './queue.ts';
+import type { QueueLimits, Source } from './queue.ts';
+import { pendingCandidate, restorePending, tipsFromLog } from './restore.ts';
+import { Solidifier } from './solidifier.ts';
+import type { PendingLimits, Plan } from './solidifier.ts';
+import { TicketBook, isPeer } from './tickets.ts';
+import type { Ticket } from './tickets.ts';
+import type { TipPool } from './tips.ts';
+
+/** Messages taken together. More gains nothing: at 256 the costs of one batch are spread thin. */
+const maxBatch = 256;
+/** Waiting messages that one batch may free besides. */
+const maxFreed = 512;
+
+export interface IntakeOptions {
+  readonly networkId: bigint;
+  readonly minPowScore: number;
+  readonly maxParentAgeMs: number;
+  readonly queue: QueueLimits;
+  readonly pending: PendingLimits;
+}
+
+export interface IntakeDeps {
+  readonly store: Store;
+  readonly tips: TipPool;
+  readonly verifyWork: VerifyWork;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of every message that became solid, parents first, after it is stored. Must not throw. */
+  readonly announce?: (messages: readonly Candidate[]) => void;
+}
+
+export class Intake implements AsyncDisposable {
+  readonly #options: IntakeOptions;
+  readonly #deps: IntakeDeps;
+  readonly #queue: FairQueue<Ticket>;
+  readonly #solidifier: Solidifier;
+  #running: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #mustRestore = false;
+  #isClosing = false;
+
+  constructor(options: IntakeOptions, deps: IntakeDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#queue = new FairQueue(options.queue);
+    this.#solidifier = new Solidifier(options.pending);
+  }
+
+  /** How many messages wait for their parents. */
+  get pendingCount(): number {
+    return this.#solidifier.size;
+  }
+
+  isPending(id: MessageId): boolean {
+    return this.#solidifier.has(messageIdHex(id));
+  }
+
+  /**
+   * Takes a message in. Never throws: whatever happens is in the Outcome. `accepted` and `known` are
+   * answered after the message is stored as durably as the settings promise. The bytes must not be
+   * changed afterwards.
+   */
+  submit(bytes: Uint8Array, source: Source): Promise<Outcome> {
+    if (this.#isClosing) return Promise.resolve(busy('STOPPING'));
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    if (!this.#queue.push(source, { bytes, source, resolve })) {
+      return Promise.resolve(busy('INTAKE_BUSY'));
+    }
+    this.#wake();
+    return promise;
+  }
+
+  /** Tips and waiting messages are made again from the store before the next batch. */
+  restoreSoon(): void {
+    this.#mustRestore = true;
+    this.#wake();
+  }
+
+  /** As `restoreSoon`, done when it returns. */
+  async restore(): Promise<void> {
+    await restorePending(this.#deps.store, this.#solidifier);
+    this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
+    this.#mustRestore = false;
+    if (this.#solidifier.hasFree) this.#wake();
+  }
+
+  /** Refuses what comes from now on; answers all that was taken in before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    await this.#running;
+  }
+
+  #wake(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#queue.isEmpty || this.#mustRestore || this.#hasFreeWork()) {
+        // One turn of the event loop: what arrived together is taken together, and I/O is never starved.
+        await setImmediate();
+        if (!(await this.#takeBatch()) && this.#queue.isEmpty) return;
+      }
+    } finally {
+      // In the same turn as the last look at the queue, so that no call falls between the two.
+      this.#isRunning = false;
+    }
+  }
+
+  /**
+   * False when the store could not: then the loop ends with the queue, and what was freed stays waiting,
+   * for the loop would only spin on it while the store is down.
+   */
+  async #takeBatch(): Promise<boolean> {
+    const tickets = new TicketBook(this.#queue.take(maxBatch));
+    try {
+      if (this.#mustRestore) await this.restore();
+      await this.#process(tickets);
+      return true;
+    } catch (error) {
+      this.#deps.log.error({ err: error }, 'a batch could not be taken in');
+      tickets.settleAll(busyBecause(error));
+      return false;
+    }
+  }
+
+  #hasFreeWork(): boolean {
+    return this.#solidifier.hasFree && !this.#isClosing;
+  }
+
+  async #process(tickets: TicketBook): Promise<void> {
+    const book = new ParentBook((ids) => this.#deps.store.facts(ids));
+    const examined = tickets.examine((bytes) => examine(bytes, this.#options.networkId));
+    await book.load(examined.flatMap(({ id, message }) => [id, ...message.parents]));
+    const candidates = this.#keepNew(examined, tickets, book);
+    const plan = await this.#solidifier.plan({
+      candidates: this.#keepWorked(candidates, tickets),
+      isSolid: (key) => book.isSolid(key),
+      load: (ids) => this.#loadPending(ids, book),
+      maxFreed,
+    });
+    await this.#storeSolid(plan, book);
+    for (const { key, id } of plan.solid) tickets.settle(key, { kind: 'accepted', id });
+    await this.#holdBlocked(plan.blocked, tickets, book);
+  }
+
+  #keepNew(
+    examined: readonly Candidate[],
+    tickets: TicketBook,
+    book: ParentBook,
+  ): readonly Candidate[] {
+    return examined.filter((candidate) => {
+      if (book.isSolid(candidate.key)) {
+        tickets.settle(candidate.key, { kind: 'known', id: candidate.id });
+        return false;
+      }
+      if (!this.#solidifier.has(candidate.key)) return true;
+      this.#settleBlocked(candidate, tickets, book);
+      return false;
+    });
+  }
+
+  #keepWorked(candidates: readonly Candidate[], tickets: TicketBook): readonly Candidate[] {
+    const faults = checkWork(candidates, this.#deps.verifyWork, this.#options.minPowScore);
+    return candidates.filter((candidate, position) => {
+      const error = faults[position];
+      if (error !== undefined) tickets.settle(candidate.key, { kind: 'rejected', error });
+      return error === undefined;
+    });
+  }
+
+  async #loadPending(ids: readonly MessageId[], book: ParentBook): Promise<readonly Candidate[]> {
+    const records = await Promise.all(ids.map((id) => this.#deps.store.getPending(id)));
+    const loaded: Candidate[] = [];
+    for (const [position, record] of records.entries()) {
+      const id = ids[position];
+      const candidate = record === undefined ? undefined : pendingCandidate(record);
+      if (candidate !== undefined) loaded.push(candidate);
+      // Pending messages may be lost with the index (a power cut); their senders will send them again.
+      else if (id !== undefined) this.#solidifier.drop(messageIdHex(id));
+    }
+    await book.load(loaded.flatMap(({ message }) => message.parents));
+    return loaded;
+  }
+
+  async #storeSolid(plan: Plan, book: ParentBook): Promise<void> {
+    if (plan.solid.length === 0) return;
+    const arrivalMs = this.#deps.clock.now();
+    const records = plan.solid.map((candidate) => ({
+      id: candidate.id,
+      bytes: candidate.bytes,
+      parents: candidate.message.parents,
+      indexKey: indexKeyOf(candidate.message),
+      arrivalMs,
+      isLazy: book.place(candidate, arrivalMs, this.#options.maxParentAgeMs).isLazy,
+    }));
+    await this.#deps.store.append(records);
+    this.#solidifier.commit(plan.solid);
+    this.#deps.tips.add(records);
+    this.#deps.announce?.(plan.solid);
+  }
+
+  /** Clients must name solid parents; what neighbours send may wait for its parents. */
+  async #holdBlocked(
+    blocked: readonly Candidate[],
+    tickets: TicketBook,
+    book: ParentBook,
+  ): Promise<void> {
+    const waiting = blocked.filter(({ key }) => tickets.peerOf(key) !== undefined);
+    if (waiting.length > 0) {
+      const arrivalMs = this.#deps.clock.now();
+      await this.#deps.store.addPending(waiting.map(({ id, bytes }) => ({ id, bytes, arrivalMs })));
+      const evicted = waiting.flatMap((candidate) =>
+        this.#solidifier.hold(
+          candidate,
+          tickets.peerOf(candidate.key) ?? 'restored',
+          candidate.parentKeys.filter((key) => !book.isSolid(key)),
+        ),
+      );
+      if (evicted.length > 0) await this.#deps.store.removePending(evicted);
+    }
+    for (const candidate of blocked) this.#settleBlocked(candidate, tickets, book);
+  }
+
+  #settleBlocked(candidate: Candidate, tickets: TicketBook, book: ParentBook): void {
+    const notSolid = candidate.message.parents.filter((id) => !book.isSolid(messageIdHex(id)));
+    const missing = notSolid.filter((id) => !this.isPending(id));
+    tickets.settleBySource(candidate.key, (source) =>
+      isPeer(source)
+        ? { kind: 'pending', id: candidate.id, missing }
+        : parentsRefused(missing, notSolid),
+    );
+  }
+}
+
+/** A client's message names parents that this node cannot vouch for. */
+export function parentsRefused(
+  missing: readonly MessageId[],
+  notSolid: readonly MessageId[],
+): Outcome {
+  const ids = (missing.length > 0 ? missing : notSolid).map(messageIdHex);
+  return missing.length > 0
+    ? rejected('PARENT_UNKNOWN', `This node does not know the parents ${ids.join(', ')}.`, { ids })
+    : rejected(
+        'PARENT_NOT_SOLID',
+        `The past of the parents ${ids.join(', ')} is not complete here.`,
+        {
+          ids,
+        },
+      );
+}
+
+function busyBecause(error: unknown): Outcome {
+  return error instanceof TangleError ? { kind: 'busy', error } : busy('STORE_UNAVAILABLE');
+}

@@ -1,0 +1,55 @@
+// What one batch knows of parents: facts read from the store once, and those of messages placed since.
+import type { MessageId } from '../protocol/ids.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import type { Store } from '../storage/store.ts';
+import { isLazyChild } from './candidate.ts';
+import type { Candidate } from './candidate.ts';
+
+interface KnownParent {
+  readonly isLazy: boolean;
+  firstChildMs: number | undefined;
+}
+
+export class ParentBook {
+  readonly #readFacts: Store['facts'];
+  readonly #known = new Map<string, KnownParent>();
+  readonly #asked = new Set<string>();
+
+  constructor(readFacts: Store['facts']) {
+    this.#readFacts = readFacts;
+  }
+
+  /** Reads what is not in the book yet, each id once. */
+  async load(ids: Iterable<MessageId>): Promise<void> {
+    const unread: MessageId[] = [];
+    const keys: string[] = [];
+    for (const id of ids) {
+      const key = messageIdHex(id);
+      if (this.#asked.has(key)) continue;
+      this.#asked.add(key);
+      unread.push(id);
+      keys.push(key);
+    }
+    if (unread.length === 0) return;
+    const facts = await this.#readFacts(unread);
+    for (const [position, key] of keys.entries()) {
+      const fact = facts[position];
+      if (fact !== undefined) {
+        this.#known.set(key, { isLazy: fact.isLazy, firstChildMs: fact.firstChildMs });
+      }
+    }
+  }
+
+  isSolid(key: string): boolean {
+    return this.#known.has(key);
+  }
+
+  /** Judges a message whose parents are all in the book, and enters it as a parent for those behind it. */
+  place(candidate: Candidate, nowMs: number, maxParentAgeMs: number): { readonly isLazy: boolean } {
+    const parents = candidate.parentKeys.flatMap((key) => this.#known.get(key) ?? []);
+    const isLazy = isLazyChild(parents, nowMs, maxParentAgeMs);
+    if (!isLazy) for (const parent of parents) parent.firstChildMs ??= nowMs;
+    this.#known.set(candidate.key, { isLazy, firstChildMs: undefined });
+    return { isLazy };
+  }
+}

@@ -1,0 +1,93 @@
+// A real node as a child process: started, watched by its log lines, stopped, killed.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface NodeProcessOptions {
+  readonly dataDir: string;
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+}
+
+interface LogLine {
+  readonly event?: string;
+  readonly apiUrl?: string;
+}
+
+export class NodeProcess implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly lines: string[] = [];
+  /** Resolves with the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>;
+  url = '';
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    this.exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  }
+
+  /** Starts the shipped node on a free port and waits until it says that it is ready. */
+  static async start(options: NodeProcessOptions): Promise<NodeProcess> {
+    const settings = {
+      'data-dir': options.dataDir,
+      'api.bind': '127.0.0.1:0',
+      'network.min-pow-score': 1,
+      'log.format': 'json',
+      ...options.settings,
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const child = spawn(process.execPath, ['bin/midge.js', 'run', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const node = new NodeProcess(child);
+    await node.#ready();
+    return node;
+  }
+
+  /** Asks the node to end and waits for it. */
+  async stop(): Promise<number | string> {
+    this.child.kill('SIGTERM');
+    return this.exited;
+  }
+
+  /** Ends it as a power cut of the process would. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.kill();
+  }
+
+  async #ready(): Promise<void> {
+    const { stdout, stderr } = this.child;
+    if (stdout === null || stderr === null) throw new Error('the node has no output');
+    const ready = Promise.withResolvers<void>();
+    createInterface({ input: stderr }).on('line', (line) => this.lines.push(line));
+    createInterface({ input: stdout }).on('line', (line) => {
+      this.lines.push(line);
+      const entry = line.startsWith('{') ? (JSON.parse(line) as LogLine) : {};
+      if (entry.event !== 'ready') return;
+      this.url = entry.apiUrl ?? '';
+      ready.resolve();
+    });
+    const died = this.exited.then((code) => {
+      throw new Error(`the node ended with ${code} before it was ready:\n${this.lines.join('\n')}`);
+    });
+    await Promise.race([ready.promise, died]);
+    died.catch(() => undefined);
+  }
+}
+
+/** A folder that goes away with the test. */
+export async function aFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'midge-test-'));
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
