@@ -1,0 +1,71 @@
+// A small real filesystem runs full while clients attach, is freed, and the node goes on by itself.
+import { execFileSync } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { attach, attachMany, faultsOf, isAcknowledged } from '../support/client.ts';
+import type { Acknowledged } from '../support/client.ts';
+import { NodeProcess, aFolder } from '../support/node-process.ts';
+
+function mountTmpfs(path: string, sizeMiB: number): Disposable | undefined {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', path], {
+      stdio: 'ignore',
+    });
+  } catch {
+    return undefined;
+  }
+  return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', path]) };
+}
+
+async function canMount(): Promise<boolean> {
+  await using folder = await aFolder();
+  using mounted = mountTmpfs(folder.path, 1);
+  return mounted !== undefined;
+}
+
+const isMountAllowed = await canMount();
+
+describe('a node on a full disk', () => {
+  it.skipIf(!isMountAllowed)(
+    'refuses, reads on, recovers, and loses nothing (needs the right to mount a tmpfs)',
+    async () => {
+      await using folder = await aFolder();
+      using mounted = mountTmpfs(folder.path, 64);
+      expect(mounted).toBeDefined();
+      const dataDir = join(folder.path, 'data');
+      const ballast = join(folder.path, 'ballast');
+      await writeFile(ballast, new Uint8Array(40 * 1024 * 1024));
+      const acknowledged: Acknowledged[] = [];
+      {
+        await using node = await NodeProcess.start({ dataDir });
+        await attachMany(
+          node.url,
+          { index: 'filling', connections: 4, sizeBytes: 30_000 },
+          (message) => acknowledged.push(message) > 0,
+        );
+        expect(acknowledged.length).toBeGreaterThan(100);
+        const refusal = await attach(node.url, 'filling', 'one more'.padEnd(30_000, '.'));
+        expect(refusal).toMatchObject({ status: 503 });
+        expect((await fetch(`${node.url}/health`)).status).toBe(503);
+        expect(await faultsOf(node.url, acknowledged)).toEqual([]);
+
+        await rm(ballast);
+        const reopened = async (): Promise<boolean> => {
+          const answer = await attach(node.url, 'freed', 'first');
+          if (isAcknowledged(answer)) acknowledged.push(answer);
+          return isAcknowledged(answer);
+        };
+        while (!(await reopened()));
+        await attachMany(node.url, { index: 'freed', connections: 4 }, (message) => {
+          acknowledged.push(message);
+          return acknowledged.length % 100 !== 0;
+        });
+        expect((await fetch(`${node.url}/health`)).status).toBe(200);
+        await node.kill();
+      }
+      await using node = await NodeProcess.start({ dataDir });
+      expect(await faultsOf(node.url, acknowledged)).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,34 @@
+// The node is killed from outside while clients attach; everything answered 201 must be there afterwards.
+import { describe, expect, it } from 'vitest';
+import { attachMany, faultsOf } from '../support/client.ts';
+import type { Acknowledged } from '../support/client.ts';
+import { NodeProcess, aFolder } from '../support/node-process.ts';
+
+const kills = Number(process.env['CRASH_KILLS'] ?? 20);
+const minAcknowledged = 50;
+
+describe('a node that is killed while clients attach', () => {
+  it(`has everything that it acknowledged, ${kills} times`, { timeout: 300_000 }, async () => {
+    await using folder = await aFolder();
+    const all: Acknowledged[] = [];
+    for (let kill = 0; kill < kills; kill++) {
+      await using node = await NodeProcess.start({ dataDir: folder.path });
+      const previous = all.filter(({ index }) => index === `round ${kill - 1}`);
+      expect(await faultsOf(node.url, previous)).toEqual([]);
+      // A random number of answers, so that the kill falls into any stage of a batch.
+      const enough = minAcknowledged + Math.floor(Math.random() * 100);
+      let count = 0;
+      await attachMany(node.url, { index: `round ${kill}`, connections: 8 }, (message) => {
+        all.push(message);
+        count += 1;
+        if (count === enough) node.child.kill('SIGKILL');
+        return true;
+      });
+      expect(count).toBeGreaterThanOrEqual(minAcknowledged);
+      expect(await node.exited).toBe('SIGKILL');
+    }
+    await using node = await NodeProcess.start({ dataDir: folder.path });
+    expect(await faultsOf(node.url, all)).toEqual([]);
+    expect(await node.stop()).toBe(0);
+  });
+});
