@@ -1,0 +1,43 @@
+// What a bench reports, and how it is printed.
+
+export interface Row {
+  readonly bench: string;
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  /** How many times better than `against`, measured in the same run. */
+  readonly ratio?: number;
+  readonly against?: string;
+}
+
+export interface Mode {
+  /** One small round of everything, to show that the bench still runs; its numbers mean nothing. */
+  readonly isSmoke: boolean;
+}
+
+const number = (value: number): string =>
+  value >= 1000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+
+export function printTable(rows: readonly Row[]): void {
+  const cells = rows.map((row) => [
+    row.bench,
+    row.what,
+    `${number(row.value)} ${row.unit}`,
+    row.ratio === undefined ? '' : `${number(row.ratio)}x ${row.against ?? ''}`,
+  ]);
+  const lines = [['bench', 'what', 'value', 'ratio'], ...cells];
+  const widths = [0, 1, 2, 3].map((at) => Math.max(...lines.map((line) => line[at]!.length)));
+  for (const line of lines) {
+    console.log(
+      line
+        .map((cell, at) => cell.padEnd(widths[at]!))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
