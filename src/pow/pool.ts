@@ -33,8 +33,8 @@ export interface PowPool extends AsyncDisposable {
   /**
    * Finds a nonce, checked by the scalar reference before it is handed out.
    *
-   * @throws TangleError POW_BUSY when the line is full; POW_ABORTED within a millisecond after the
-   * signal or the closing of the pool; POW_FAILED when the worker died or lied, which is logged.
+   * @throws TangleError POW_BUSY when the line is full; POW_ABORTED after the signal (measured:
+   * about a millisecond) or the closing of the pool; POW_FAILED, logged, when the worker died or lied.
    */
   mine(job: MineJob): Promise<bigint>;
 }
