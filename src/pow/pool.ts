@@ -42,8 +42,8 @@ export interface PowPool extends AsyncDisposable {
 const defaultQueueSize = 32;
 
 /**
- * Opens when every worker has mined a first nonce, for no zeros at all: the threads are up before
- * the first client comes, and a kernel that is missing or wrong on this machine is known at once.
+ * Opens when every worker has mined a small target: the threads are up before the first client
+ * comes, and a kernel that is missing or wrong on this machine is known at once.
  *
  * @throws TangleError POW_FAILED
  */
@@ -51,7 +51,7 @@ export async function openPowPool(options: PowPoolOptions, deps: PowPoolDeps): P
   assert(options.workers >= 1);
   await using opening = new AsyncDisposableStack();
   const pool = opening.use(new WorkerPool(options, deps));
-  const warmUp = { digest: new Uint8Array(32), zeros: 0, signal: new AbortController().signal };
+  const warmUp = { digest: new Uint8Array(32), zeros: 3, signal: new AbortController().signal };
   await Promise.all(Array.from({ length: options.workers }, () => pool.mine(warmUp)));
   opening.move();
   return pool;
