@@ -1,0 +1,67 @@
+// midge attach: sends a message to a running node, which chooses its parents and mines.
+import { createReadStream } from 'node:fs';
+import { TangleError } from '../errors.ts';
+import { maxMessageBytes } from '../protocol/message.ts';
+import { readAtMost } from './bounded.ts';
+import { makeNodeClient } from './client.ts';
+import { jsonFlag, nodeFlag, parameterAt } from './command.ts';
+import type { Command } from './command.ts';
+import { jsonLine } from './escape.ts';
+import { indexHexOf, indexWords } from './index-key.ts';
+import { alignColumns, counted } from './layout.ts';
+import { nodeUrlOf } from './node-url.ts';
+import { withSpinner } from './progress.ts';
+
+export const attach: Command = {
+  name: 'attach',
+  summary: 'send a message to a running node',
+  parameters: ['<index>', '<text|@file|->'],
+  flags: [nodeFlag, jsonFlag],
+  details:
+    'Sends data under an index, the name by which it can be found again. The data is the text itself, the bytes of a file, or what standard input holds. An index that is no text is written as 0x and hex.',
+  examples: [
+    ['midge attach greetings "hello Tangle"', 'a text'],
+    ['midge attach photos @cat.jpg', 'a file of at most 32 KiB'],
+    ['date | midge attach 0x00ff - --json', 'standard input, under a binary index'],
+    ['midge attach notes -- "-5 degrees"', 'a text that begins with a dash'],
+  ],
+  run: async (call) => {
+    const indexHex = indexHexOf(parameterAt(call, 0));
+    const data = await dataOf(parameterAt(call, 1));
+    const node = makeNodeClient(nodeUrlOf(call));
+    const mining = node.attach(indexHex, Buffer.from(data).toString('hex'));
+    const messageId = await withSpinner('The node is mining,', mining);
+    const view = call.flags.has(jsonFlag.flag)
+      ? jsonLine({ messageId })
+      : alignColumns([
+          ['message', messageId],
+          ['index', indexWords(indexHex)],
+          ['data', counted(data.length, 'byte')],
+          ['read it', `midge read ${messageId}`],
+        ]);
+    call.print(view);
+  },
+};
+
+/** The bytes that the parameter means. Throws USAGE_INVALID. */
+async function dataOf(parameter: string): Promise<Uint8Array> {
+  if (parameter === '-') return readData(process.stdin, 'standard input');
+  if (!parameter.startsWith('@')) return Buffer.from(parameter, 'utf8');
+  const path = parameter.slice(1);
+  return readData(createReadStream(path), path);
+}
+
+async function readData(chunks: AsyncIterable<Uint8Array>, name: string): Promise<Uint8Array> {
+  let data: Uint8Array | undefined;
+  try {
+    data = await readAtMost(chunks, maxMessageBytes);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new TangleError('USAGE_INVALID', `Cannot read ${name}: ${why}.`, { cause: error });
+  }
+  if (data !== undefined) return data;
+  throw new TangleError(
+    'USAGE_INVALID',
+    `There is more in ${name} than the ${maxMessageBytes} bytes of a message.`,
+  );
+}

@@ -1,0 +1,81 @@
+// The few routes of a node's API that commands call.
+import type { Static, TSchema } from 'typebox';
+import { Check } from 'typebox/schema';
+import { TangleError } from '../errors.ts';
+import { escapeLine } from './escape.ts';
+import { exchange } from './exchange.ts';
+import type { Answer, Question } from './exchange.ts';
+import {
+  envelopeSchema,
+  errorSchema,
+  foundSchema,
+  messageSchema,
+  submittedSchema,
+} from './replies.ts';
+import type { FoundReply, MessageReply } from './replies.ts';
+
+const readTimeoutMs = 30_000;
+
+/** Every call throws NODE_UNREACHABLE or NODE_REFUSED. */
+export interface NodeClient {
+  /** Takes as long as the node mines. Returns the message id. */
+  attach(indexHex: string, dataHex: string): Promise<string>;
+  message(id: string): Promise<MessageReply>;
+  /** The newest ids under an index. */
+  find(indexHex: string): Promise<FoundReply>;
+}
+
+/** `root` is the URL of the API, with or without a slash at its end. */
+export function makeNodeClient(root: string): NodeClient {
+  const routeOf = (path: string): URL => new URL(`${root.replace(/\/$/, '')}/api/v1/${path}`);
+  const read: Question = { method: 'GET', timeoutMs: readTimeoutMs };
+  return {
+    message: (id) => ask(routeOf(`messages/${id}`), read, messageSchema),
+    find: (indexHex) => ask(routeOf(`messages?index=${indexHex}`), read, foundSchema),
+    attach: async (index, data) => {
+      const body = JSON.stringify({ payload: { type: 2, index, data } });
+      const post: Question = { method: 'POST', body };
+      const { messageId } = await ask(routeOf('messages'), post, submittedSchema);
+      return messageId;
+    },
+  };
+}
+
+async function ask<Schema extends TSchema>(
+  url: URL,
+  question: Question,
+  schema: Schema,
+): Promise<Static<Schema>> {
+  const answer = await exchange(url, question).catch((error: unknown) => {
+    throw unreachable(url, error);
+  });
+  const { status, body } = answer;
+  if (status < 200 || status > 299) throw refusal(answer);
+  const data = Check(envelopeSchema, body) ? body.data : undefined;
+  if (Check(schema, data)) return data;
+  throw new TangleError(
+    'NODE_REFUSED',
+    `What answers at ${url.href} does not do so as a node does.`,
+  );
+}
+
+function unreachable({ origin }: URL, error: unknown): TangleError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const why = (error instanceof Error && error.message) || code || String(error);
+  const message =
+    code === 'ECONNREFUSED'
+      ? `No node answers at ${origin}: start one with "midge", or name another with --node URL.`
+      : `The node at ${origin} gave no answer: ${escapeLine(why)}.`;
+  return new TangleError('NODE_UNREACHABLE', message, { cause: error });
+}
+
+function refusal({ status, retryAfter, body }: Answer): TangleError {
+  if (!Check(errorSchema, body)) {
+    return new TangleError('NODE_REFUSED', `The node answered with HTTP status ${status}.`);
+  }
+  const { message, reason } = body.error;
+  const label = reason === undefined ? `HTTP ${status}` : `HTTP ${status}, ${reason}`;
+  const when = /^\d+$/.test(retryAfter ?? '') ? ` Try again in ${retryAfter} s.` : '';
+  const sentence = escapeLine(`${message} (${label})`) + when;
+  return new TangleError('NODE_REFUSED', sentence, { details: { status } });
+}

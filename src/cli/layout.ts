@@ -1,0 +1,59 @@
+// Text in columns, for help and for everything else that is printed for people.
+import { styleText } from 'node:util';
+
+interface LayoutOptions {
+  readonly indent?: number;
+  readonly width?: number;
+}
+
+const gap = 2;
+
+const widest = 100;
+
+/** How wide text may be: as the terminal, but not so wide that lines are hard to read. */
+export function readableWidth(): number {
+  return Math.min(process.stdout.columns ?? widest, widest);
+}
+
+/**
+ * Rows of cells under each other. The last cell of a row is wrapped to `width` and widens no column, so
+ * a row of one cell can be a title. Cells must be free of control characters.
+ */
+export function alignColumns(
+  rows: readonly (readonly string[])[],
+  { indent = 0, width = Infinity }: LayoutOptions = {},
+): string {
+  const widthOf = (column: number): number =>
+    Math.max(...rows.map((row) => (column < row.length - 1 ? (row[column]?.length ?? 0) : 0)));
+  const lines = rows.map((row) => {
+    const cells = row.slice(0, -1).map((cell, column) => cell.padEnd(widthOf(column) + gap));
+    const before = ' '.repeat(indent) + cells.join('');
+    const lineBreak = `\n${' '.repeat(before.length)}`;
+    return (before + wrap(row.at(-1) ?? '', width - before.length).join(lineBreak)).trimEnd();
+  });
+  return lines.join('\n');
+}
+
+/** The lines of a paragraph; a word that is longer than `width` keeps a line of its own. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
+}
+
+/** `1 message`, `2 messages`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Bold on a terminal. */
+export function heading(text: string): string {
+  return styleText('bold', text);
+}
