@@ -1,0 +1,49 @@
+// What midge run shows a person when the node is ready.
+import type { NodeSummary } from '../node.ts';
+import { alignColumns, counted, heading } from './layout.ts';
+import { urlOfBind } from './node-url.ts';
+
+const exampleIndexHex = Buffer.from('greetings').toString('hex');
+const exampleDataHex = Buffer.from('hello Tangle').toString('hex');
+
+/** Facts about the node, and two command lines that work when pasted. */
+export function banner(info: NodeSummary): string {
+  const facts = alignColumns(
+    [
+      ['network', `${info.networkName}, minimum score ${info.minPowScore}`],
+      ['data', `${info.dataDir} (${info.isNew ? 'new' : counted(info.messageCount, 'message')})`],
+      ['durability', info.durability],
+      ['API', info.apiUrl],
+      ['neighbours', info.neighbours.length === 0 ? 'none' : info.neighbours.join(', ')],
+      ['mining', info.powWorkers === 0 ? 'off' : counted(info.powWorkers, 'thread')],
+    ],
+    { indent: 2 },
+  );
+  return [
+    '',
+    `${heading(`Midge ${info.version}`)} is ready; Ctrl-C ends it.`,
+    '',
+    facts,
+    '',
+    ...examples(info),
+    '',
+  ].join('\n');
+}
+
+function examples({ apiAddress, powWorkers }: NodeSummary): readonly string[] {
+  const url = urlOfBind(apiAddress);
+  const route = `${url}/api/v1/messages`;
+  const read = `  curl -s '${route}?index=${exampleIndexHex}'`;
+  if (powWorkers === 0) return ['Find messages by their index:', read];
+  const body = JSON.stringify({
+    payload: { type: 2, index: exampleIndexHex, data: exampleDataHex },
+  });
+  return [
+    'Attach a message, and find it again:',
+    `  curl -s ${route} -H 'content-type: application/json' -d '${body}'`,
+    read,
+    'The same in short:',
+    `  midge attach greetings "hello Tangle" --node ${url}`,
+    `  midge read greetings --node ${url}`,
+  ];
+}

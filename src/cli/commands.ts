@@ -1,0 +1,29 @@
+// The list of commands, and how the command line names one of them.
+import { nearest } from '../config/nearest.ts';
+import { TangleError } from '../errors.ts';
+import { attach } from './attach.ts';
+import type { Command } from './command.ts';
+import { config } from './config.ts';
+import { dbReindex } from './db-reindex.ts';
+import { read } from './read.ts';
+import { run } from './run.ts';
+
+/** In the order in which help lists them. */
+export const commands: readonly Command[] = [run, attach, read, config, dbReindex];
+
+/** The command whose name, of one word or two, stands at the beginning of the line. */
+export function findCommand(argv: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => name.split(' ').every((word, index) => word === argv[index]));
+}
+
+/** The commands that share their first word: `db` has several. */
+export function commandsBelow(word: string): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+export function unknownCommand(word: string): TangleError {
+  const suggestion = nearest(word, ['help', ...commands.map(({ name }) => name)]);
+  const hint =
+    suggestion === undefined ? '"midge help" lists them all.' : `did you mean ${suggestion}?`;
+  return new TangleError('USAGE_INVALID', `There is no command ${JSON.stringify(word)}; ${hint}`);
+}

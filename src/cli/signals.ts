@@ -1,0 +1,39 @@
+// How a running node is asked to end.
+import type { EventEmitter } from 'node:events';
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+
+/** Ctrl-C under npm arrives twice within milliseconds: from the terminal, and passed on by npm. */
+const echoMs = 1000;
+const exitCodeOfSigint = 130;
+
+interface SignalDeps {
+  readonly signals: EventEmitter;
+  readonly clock: Clock;
+  readonly leaveAtOnce: () => void;
+}
+
+const ofThisProcess: SignalDeps = { signals: process, clock: systemClock, leaveAtOnce };
+
+/** Resolves at the first SIGINT or SIGTERM. One that comes while closing takes long ends the process at once. */
+export function stopSignal(deps: SignalDeps = ofThisProcess): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let firstAtMs: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    const nowMs = deps.clock.now();
+    firstAtMs ??= nowMs;
+    if (nowMs - firstAtMs > echoMs) deps.leaveAtOnce();
+    resolve(signal);
+  };
+  deps.signals.on('SIGINT', onSignal);
+  deps.signals.on('SIGTERM', onSignal);
+  return promise;
+}
+
+function leaveAtOnce(): never {
+  process.stderr.write(
+    'midge: left before closing was done; no message that was answered is lost.\n',
+  );
+  // The only way out while open parts still hold the event loop.
+  process.exit(exitCodeOfSigint);
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { banner } from '../../src/cli/banner.ts';
+import type { NodeSummary } from '../../src/node.ts';
+
+const info: NodeSummary = {
+  version: '1.2.3',
+  networkName: 'midge-private',
+  minPowScore: 4000,
+  dataDir: '/data',
+  isNew: true,
+  messageCount: 0,
+  durability: 'power-loss',
+  apiAddress: '0.0.0.0:8080',
+  apiUrl: 'http://0.0.0.0:8080',
+  neighbours: [],
+  powWorkers: 1,
+};
+
+describe('what a person sees when the node is ready', () => {
+  it('says where everything is', () => {
+    const lines = banner(info).split('\n');
+    expect(lines).toContain('  network     midge-private, minimum score 4000');
+    expect(lines).toContain('  data        /data (new)');
+    expect(lines).toContain('  API         http://0.0.0.0:8080');
+    expect(lines).toContain('  neighbours  none');
+    expect(lines).toContain('  mining      1 thread');
+    expect(banner({ ...info, isNew: false, messageCount: 1 })).toContain('/data (1 message)');
+    expect(banner({ ...info, isNew: false, messageCount: 7 })).toContain('/data (7 messages)');
+  });
+
+  it('gives command lines that work when pasted on this machine', () => {
+    const text = banner(info);
+    const body = /-d '([^']+)'/.exec(text)?.[1] ?? '';
+    expect(JSON.parse(body)).toEqual({
+      payload: { type: 2, index: '6772656574696e6773', data: '68656c6c6f2054616e676c65' },
+    });
+    expect(text).toContain('curl -s http://127.0.0.1:8080/api/v1/messages -H');
+    expect(text).toContain("'http://127.0.0.1:8080/api/v1/messages?index=6772656574696e6773'");
+    expect(text).toContain('midge read greetings --node http://127.0.0.1:8080');
+  });
+
+  it('does not tell to attach where the node does not mine', () => {
+    expect(banner({ ...info, powWorkers: 0 })).not.toMatch(/attach/i);
+  });
+});

@@ -1,0 +1,37 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { stopSignal } from '../../src/cli/signals.ts';
+
+function listen() {
+  const signals = new EventEmitter();
+  const clock = { nowMs: 5_000, now: () => clock.nowMs };
+  const left: number[] = [];
+  const stop = stopSignal({ signals, clock, leaveAtOnce: () => left.push(clock.nowMs) });
+  return { signals, clock, left, stop };
+}
+
+describe('a signal to stop', () => {
+  it.each(['SIGINT', 'SIGTERM'])('may be %s', async (signal) => {
+    const { signals, stop, left } = listen();
+    signals.emit(signal, signal);
+    await expect(stop).resolves.toBe(signal);
+    expect(left).toEqual([]);
+  });
+
+  it('may arrive twice at once, as under npm', async () => {
+    const { signals, clock, stop, left } = listen();
+    signals.emit('SIGINT', 'SIGINT');
+    clock.nowMs += 1_000;
+    signals.emit('SIGINT', 'SIGINT');
+    await expect(stop).resolves.toBe('SIGINT');
+    expect(left).toEqual([]);
+  });
+
+  it('leaves at once when it is given again while closing takes long', () => {
+    const { signals, clock, left } = listen();
+    signals.emit('SIGTERM', 'SIGTERM');
+    clock.nowMs += 1_001;
+    signals.emit('SIGINT', 'SIGINT');
+    expect(left).toEqual([6_001]);
+  });
+});
