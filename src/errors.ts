@@ -97,7 +97,10 @@ export const errorTable = {
   // Requests (src/api/).
   REQUEST_INVALID: local('The request is not what the route takes.'),
   REQUEST_TOO_LARGE: local('The body is larger than any message needs.'),
+  REQUEST_TIMEOUT: local('The request did not arrive in time.'),
+  HEADERS_TOO_LARGE: local('The headers are larger than any request needs.'),
   ROUTE_UNKNOWN: local('There is no such route.'),
+  METHOD_NOT_ALLOWED: local('The route is not for this method.'),
   MESSAGE_NOT_FOUND: local('No such message is stored here.'),
   MILESTONE_NOT_FOUND: local('No such milestone is stored here.'),
   NO_LEDGER: local('This node keeps no ledger.'),
