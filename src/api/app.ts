@@ -1,0 +1,138 @@
+// The HTTP server around the routes: limits, hooks, and how every failure becomes a problem.
+import { randomBytes } from 'node:crypto';
+import cors from '@fastify/cors';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { fastify } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TangleError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { refuseForeignHosts } from './bind.ts';
+import type { Bind } from './bind.ts';
+import { addBodyParsers, maxBodyBytes } from './body.ts';
+import { refuseBroken } from './broken-requests.ts';
+import { codedError } from './fastify-errors.ts';
+import { problemOf } from './problem.ts';
+import type { ApiServer } from './route.ts';
+
+/** How long clients can hold a connection without doing anything, and how many of them. */
+export const limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  /** Longer than proxies keep idle connections to us, so that it is they who close. */
+  keepAliveMs: 75_000,
+  /** Nothing sent or received; switched off while an attach mines. */
+  silenceMs: 120_000,
+  tcpProbeAfterMs: 30_000,
+  connections: 1_000,
+};
+
+const corsOptions = {
+  origin: '*',
+  exposedHeaders: ['location', 'retry-after', 'x-request-id'],
+  maxAge: 86_400,
+  strictPreflight: false,
+};
+
+export interface AppDeps {
+  readonly bind: Bind;
+  /** Aborted when the server stops. */
+  readonly stopping: AbortSignal;
+  readonly log: Logger;
+}
+
+/** A server without routes; nothing listens yet. */
+export function makeApp({ bind, stopping, log }: AppDeps): ApiServer {
+  const nextRequestId = makeRequestIds();
+  const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const coded = codedError(error);
+    const problem = problemOf(coded, request.id);
+    if (problem.status === 500) {
+      log.error({ requestId: request.id, err: coded.cause ?? coded }, 'request failed');
+    }
+    const headers = { ...problem.headers, 'x-request-id': request.id };
+    void reply.code(problem.status).headers(headers).send(problem.body);
+  };
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    genReqId: nextRequestId,
+    // A body is taken as it is or refused: nothing is converted, filled in or dropped on the quiet.
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        verbose: true,
+      },
+    },
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionTimeout: limits.silenceMs,
+    http: {
+      headersTimeout: limits.headersMs,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.tcpProbeAfterMs,
+    },
+    return503OnClosing: false,
+    frameworkErrors: sendProblem,
+    clientErrorHandler: (error, socket) => refuseBroken(error.code, socket, nextRequestId()),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = limits.connections;
+  addBodyParsers(app);
+  app.setErrorHandler(sendProblem);
+  addHooks(app, { bind, stopping, log });
+  return app;
+}
+
+/** In the order in which they run for every request. */
+function addHooks(app: ApiServer, { bind, stopping, log }: AppDeps): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  if (bind.isLoopback) app.addHook('onRequest', refuseForeignHosts(bind));
+  void app.register(cors, corsOptions);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (stopping.aborted) return done(new TangleError('STOPPING'));
+    done(request.is404 ? noSuchRoute(app, request) : undefined);
+  });
+  if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log));
+}
+
+/** 405 when the router knows the path under another method, else 404. */
+function noSuchRoute(app: ApiServer, { method, url }: FastifyRequest): TangleError {
+  const allow = app.supportedMethods
+    // The preflight of CORS is answered on every path.
+    .filter((name) => name !== 'OPTIONS' && app.findRoute({ method: name, url }) !== null)
+    .join(', ');
+  return allow === ''
+    ? new TangleError(
+        'ROUTE_UNKNOWN',
+        'There is no such route; all begin with /api/v1 or /api/midge/v1.',
+      )
+    : new TangleError('METHOD_NOT_ALLOWED', `${method} is not for this route, use ${allow}.`, {
+        details: { allow },
+      });
+}
+
+function makeAccessLog(log: Logger) {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    log.debug(
+      {
+        requestId: request.id,
+        method: request.method,
+        url: request.url,
+        status: reply.statusCode,
+        durationMs: reply.elapsedTime,
+      },
+      'request answered',
+    );
+    done();
+  };
+}
+
+/** Unlike those of the last start, so that a request in an old log is not mistaken for a new one. */
+function makeRequestIds(): () => string {
+  const start = randomBytes(4).toString('hex');
+  let count = 0;
+  return () => `${start}-${(++count).toString(36)}`;
+}

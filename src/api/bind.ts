@@ -1,0 +1,77 @@
+// Where the server listens, and for which Host headers it then answers.
+import { lookup } from 'node:dns/promises';
+import { BlockList } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TangleError } from '../errors.ts';
+
+export interface Bind {
+  /** As it was configured: a name or an address, without brackets. */
+  readonly host: string;
+  /** What the name stands for. */
+  readonly address: string;
+  readonly isLoopback: boolean;
+  /** 0 asks for a free one. */
+  readonly port: number;
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
+/** Takes `HOST:PORT`, an IPv6 host in brackets. Throws CONFIG_INVALID for anything else and for unknown names. */
+export async function parseBind(text: string): Promise<Bind> {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text.toLowerCase());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65_535) throw unusable(text, 'it is not HOST:PORT');
+  const { address, family } = await lookup(host, { order: 'ipv4first' }).catch((error: unknown) => {
+    throw unusable(text, 'the host is not known', error);
+  });
+  return {
+    host,
+    address,
+    isLoopback: loopback.check(address, family === 6 ? 'ipv6' : 'ipv4'),
+    port,
+  };
+}
+
+/** The error of a server that could not listen. */
+export function listenError(text: string, error: unknown): TangleError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  if (code !== 'EADDRINUSE') return unusable(text, code, error);
+  return new TangleError(
+    'ADDRESS_IN_USE',
+    `${text} is taken; stop what listens there or choose another api.bind.`,
+    { cause: error },
+  );
+}
+
+function unusable(text: string, why: string, cause?: unknown): TangleError {
+  return new TangleError('CONFIG_INVALID', `api.bind ${text} cannot be listened on: ${why}.`, {
+    cause,
+  });
+}
+
+/** As hosts are written in URLs and headers: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/**
+ * An `onRequest` hook for a server on loopback. A web page can point a name of its own at 127.0.0.1 and
+ * then reads this node as its own site (DNS rebinding); its requests still carry that name as Host.
+ */
+export function refuseForeignHosts({ host, address }: Bind) {
+  const ownHosts = new Set(['localhost', '127.0.0.1', '[::1]', urlHost(host), urlHost(address)]);
+  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    const named = request.headers.host?.toLowerCase().replace(/:\d*$/, '');
+    // Only HTTP/1.0 comes without, and no browser speaks it.
+    if (named === undefined || ownHosts.has(named)) return done();
+    done(
+      new TangleError(
+        'FORBIDDEN_HOST',
+        'This node listens on loopback only; ask it as localhost or 127.0.0.1.',
+      ),
+    );
+  };
+}

@@ -1,0 +1,94 @@
+// Messages that are stored: one by its id, and its children.
+import { Type } from 'typebox';
+import { TangleError } from '../../errors.ts';
+import { decodeMessage } from '../../protocol/codec.ts';
+import { messageIdHex, parseMessageId } from '../../protocol/ids.ts';
+import type { Store, StoredMessage } from '../../storage/store.ts';
+import { binaryType } from '../body.ts';
+import { messageSchema } from '../message-schema.ts';
+import { dataOf, hex, maxResults, problems } from '../route.ts';
+import type { ApiServer } from '../route.ts';
+import { messageView } from '../views.ts';
+
+export interface MessagesDeps {
+  readonly store: Pick<Store, 'get' | 'childrenOf'>;
+}
+
+const params = Type.Object({ messageId: hex('32 bytes') });
+
+const metadataSchema = Type.Object({
+  messageId: hex('32 bytes'),
+  parentMessageIds: Type.Array(hex('32 bytes')),
+  isSolid: Type.Boolean(),
+  shouldPromote: Type.Boolean(),
+  shouldReattach: Type.Boolean(),
+});
+
+const childrenSchema = Type.Object({
+  messageId: hex('32 bytes'),
+  maxResults: Type.Integer(),
+  count: Type.Integer(),
+  childrenMessageIds: Type.Array(hex('32 bytes')),
+});
+
+const rawSchema = Type.Unsafe<Uint8Array>({ type: 'string', contentMediaType: binaryType });
+
+export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
+  const stored = (messageId: string): StoredMessage => {
+    const found = store.get(parseMessageId(messageId, 'messageId'));
+    if (found === undefined) {
+      throw new TangleError('MESSAGE_NOT_FOUND', `No message ${messageId} is stored here.`);
+    }
+    return found;
+  };
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/messages/:messageId',
+    schema: { params, response: { 200: dataOf(messageSchema), ...problems } },
+    handler: ({ params: { messageId } }) => ({
+      data: messageView(decodeMessage(stored(messageId).bytes)),
+    }),
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/messages/:messageId/metadata',
+    schema: { params, response: { 200: dataOf(metadataSchema), ...problems } },
+    handler: ({ params: { messageId } }) => {
+      const { id, bytes } = stored(messageId);
+      return {
+        data: {
+          messageId: messageIdHex(id),
+          parentMessageIds: decodeMessage(bytes).parents.map(messageIdHex),
+          // Only what is solid is stored as a message; without milestones nothing is ever late.
+          isSolid: true,
+          shouldPromote: false,
+          shouldReattach: false,
+        },
+      };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/messages/:messageId/raw',
+    schema: { params, response: { 200: rawSchema, ...problems } },
+    handler: ({ params: { messageId } }, reply) => {
+      void reply.type(binaryType);
+      return stored(messageId).bytes;
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/v1/messages/:messageId/children',
+    schema: { params, response: { 200: dataOf(childrenSchema), ...problems } },
+    handler: async ({ params: { messageId } }) => {
+      const id = parseMessageId(messageId, 'messageId');
+      const childrenMessageIds = (await store.childrenOf(id, maxResults)).map(messageIdHex);
+      const count = childrenMessageIds.length;
+      return { data: { messageId: messageIdHex(id), maxResults, count, childrenMessageIds } };
+    },
+  });
+}

@@ -1,0 +1,111 @@
+// Messages by their indexation key, newest first: the field's one page, and ours to turn.
+import { Type } from 'typebox';
+import { TangleError } from '../../errors.ts';
+import { bytesFromHex, hexOf } from '../../protocol/bytes.ts';
+import { messageIdHex } from '../../protocol/ids.ts';
+import { maxIndexBytes } from '../../protocol/message.ts';
+import type { Store } from '../../storage/store.ts';
+import { firstSeqSince } from '../arrivals.ts';
+import type { ArrivalLog } from '../arrivals.ts';
+import { dataOf, hex, maxResults, problems } from '../route.ts';
+import type { ApiServer } from '../route.ts';
+
+export interface SearchDeps {
+  readonly store: Pick<Store, 'findByIndex'> & ArrivalLog;
+}
+
+const indexHex = hex('1 to 64 bytes');
+const resultSchema = Type.Object({
+  index: indexHex,
+  maxResults: Type.Integer(),
+  count: Type.Integer(),
+  messageIds: Type.Array(hex('32 bytes')),
+});
+const pageSchema = Type.Object({
+  index: indexHex,
+  count: Type.Integer(),
+  messageIds: Type.Array(hex('32 bytes')),
+  cursor: Type.Optional(Type.String({ description: 'asks for the page after this one' })),
+});
+
+const numberText = (description: string, pattern = '^[0-9]{1,15}$') =>
+  Type.Optional(Type.String({ pattern, description }));
+const pageQuery = Type.Object({
+  index: indexHex,
+  limit: numberText(`a number from 1 to ${maxResults}`, '^([1-9][0-9]{0,2}|1000)$'),
+  cursor: numberText('the cursor of a page before'),
+  from: numberText('a time in Unix milliseconds'),
+  to: numberText('a time in Unix milliseconds'),
+});
+
+export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/messages',
+    schema: {
+      querystring: Type.Object({ index: indexHex }),
+      response: { 200: dataOf(resultSchema), ...problems },
+    },
+    handler: async ({ query }) => {
+      const key = keyOf(query.index);
+      const hits = await store.findByIndex(key, { limit: maxResults });
+      const messageIds = hits.map(({ id }) => messageIdHex(id));
+      return { data: { index: hexOf(key), maxResults, count: messageIds.length, messageIds } };
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/api/midge/v1/messages',
+    schema: { querystring: pageQuery, response: { 200: dataOf(pageSchema), ...problems } },
+    handler: async ({ query }) => {
+      const key = keyOf(query.index);
+      const limit = Number(query.limit ?? maxResults);
+      const { floorSeq, beforeSeq } = await rangeOf(query, store);
+      const found = await store.findByIndex(key, { limit: limit + 1, beforeSeq });
+      const hits = found.filter(({ seq }) => seq >= floorSeq);
+      const page = hits.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        data: {
+          index: hexOf(key),
+          count: page.length,
+          messageIds: page.map(({ id }) => messageIdHex(id)),
+          ...(hits.length > limit && last !== undefined && { cursor: String(last.seq) }),
+        },
+      };
+    },
+  });
+}
+
+function keyOf(index: string): Uint8Array {
+  const key = bytesFromHex(index, 'index');
+  if (key.length < 1 || key.length > maxIndexBytes) {
+    throw new TangleError(
+      'INDEX_LENGTH_INVALID',
+      `index must be 1 to ${maxIndexBytes} bytes as hex.`,
+    );
+  }
+  return key;
+}
+
+interface Range {
+  readonly cursor?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** `from` is inside the range, `to` and `cursor` are not. */
+async function rangeOf(
+  { cursor, from, to }: Range,
+  log: ArrivalLog,
+): Promise<{ floorSeq: number; beforeSeq: number | undefined }> {
+  const ends = [
+    ...(cursor === undefined ? [] : [Number(cursor)]),
+    ...(to === undefined ? [] : [await firstSeqSince(log, Number(to))]),
+  ];
+  return {
+    floorSeq: from === undefined ? 0 : await firstSeqSince(log, Number(from)),
+    beforeSeq: ends.length === 0 ? undefined : Math.min(...ends),
+  };
+}

@@ -1,0 +1,22 @@
+// Parents for a message that a client completes by itself.
+import { Type } from 'typebox';
+import { messageIdHex } from '../../protocol/ids.ts';
+import type { MessageId } from '../../protocol/ids.ts';
+import { dataOf, hex } from '../route.ts';
+import type { ApiServer } from '../route.ts';
+
+export interface TipsDeps {
+  /** 1 to 8, in the order in which a message names them. */
+  readonly selectTips: () => readonly MessageId[];
+}
+
+export function tipsRoutes(app: ApiServer, { selectTips }: TipsDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/api/v1/tips',
+    schema: {
+      response: { 200: dataOf(Type.Object({ tipMessageIds: Type.Array(hex('32 bytes')) })) },
+    },
+    handler: () => ({ data: { tipMessageIds: selectTips().map(messageIdHex) } }),
+  });
+}

@@ -1,0 +1,65 @@
+// The REST API: opens it on an address and closes it within a second.
+import assert from 'node:assert/strict';
+import type { Logger } from '../log.ts';
+import { makeApp } from './app.ts';
+import { listenError, parseBind, urlHost } from './bind.ts';
+import type { ApiServer } from './route.ts';
+import { addRoutes } from './routes.ts';
+import type { RouteDeps } from './routes.ts';
+
+export type { HealthCheck } from './routes/health.ts';
+export type { NodeInfo } from './routes/info.ts';
+
+export interface ApiOptions {
+  /** `HOST:PORT`; port 0 asks for a free one. */
+  readonly bind: string;
+}
+
+export interface ApiDeps extends Omit<RouteDeps, 'stopping'> {
+  readonly log: Logger;
+}
+
+export interface Api extends AsyncDisposable {
+  /** As in a URL: an IPv6 address in brackets. */
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+}
+
+/** How long answers that are being written may take once the API closes. */
+const graceMs = 500;
+
+/** Throws ADDRESS_IN_USE, and CONFIG_INVALID for an address that is none of this machine's. */
+export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> {
+  const bind = await parseBind(options.bind);
+  const stopping = new AbortController();
+  const app = makeApp({ bind, stopping: stopping.signal, log: deps.log });
+  addRoutes(app, { ...deps, stopping: stopping.signal });
+  try {
+    await app.listen({ host: bind.address, port: bind.port });
+  } catch (error) {
+    await app.close();
+    throw listenError(options.bind, error);
+  }
+  const listening = app.server.address();
+  assert(typeof listening === 'object' && listening !== null);
+  const { port } = listening;
+  const host = urlHost(listening.address);
+  return {
+    host,
+    port,
+    url: `http://${host}:${port}`,
+    [Symbol.asyncDispose]: () => closeApp(app, stopping),
+  };
+}
+
+/** Attaches that run answer 503 at once; whoever is slower to read than the grace is cut off. */
+async function closeApp(app: ApiServer, stopping: AbortController): Promise<void> {
+  stopping.abort();
+  const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cutOff);
+  }
+}

@@ -1,0 +1,114 @@
+// A real server on a free port, real HTTP, and stand-ins only for what the API is handed as a function.
+import { request } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { Static } from 'typebox';
+import { Value } from 'typebox/value';
+import { problemSchema } from '../../src/api/route.ts';
+import { openApi } from '../../src/api/server.ts';
+import type { Api, ApiDeps, NodeInfo } from '../../src/api/server.ts';
+import { silentLogger } from '../../src/log.ts';
+import { genesisId } from '../../src/protocol/ids.ts';
+import type { Attach, Draft } from '../../src/tangle/attach.ts';
+
+export const someInfo: NodeInfo = {
+  name: 'Midge',
+  version: '0.0.0',
+  isHealthy: true,
+  networkId: 'midge-test',
+  bech32HRP: 'atoi',
+  minPoWScore: 1,
+  messagesPerSecond: 0.5,
+  referencedMessagesPerSecond: 0,
+  referencedRate: 0,
+  latestMilestoneTimestamp: 0,
+  latestMilestoneIndex: 0,
+  confirmedMilestoneIndex: 0,
+  pruningIndex: 0,
+  features: ['PoW'],
+};
+
+const emptyStore: ApiDeps['store'] = {
+  cutSeq: 0,
+  lastSeq: 0,
+  get: () => undefined,
+  childrenOf: () => Promise.resolve([]),
+  findByIndex: () => Promise.resolve([]),
+  readLog: () => Promise.resolve([]),
+};
+
+/** Takes every draft; `drafts` keeps them. */
+export function takingAttach(): { readonly attach: Attach; readonly drafts: Draft[] } {
+  const drafts: Draft[] = [];
+  return {
+    drafts,
+    attach: (draft) => {
+      drafts.push(draft);
+      return Promise.resolve({ kind: 'accepted', id: genesisId });
+    },
+  };
+}
+
+/** A healthy node that takes every draft and stores none. */
+export const standIns: ApiDeps = {
+  attach: takingAttach().attach,
+  store: emptyStore,
+  selectTips: () => [genesisId],
+  info: () => someInfo,
+  health: () => [{ name: 'store', ok: true }],
+  log: silentLogger,
+};
+
+export function openTestApi(deps: Partial<ApiDeps> = {}, bind = '127.0.0.1:0'): Promise<Api> {
+  return openApi({ bind }, { ...standIns, ...deps });
+}
+
+export interface Question {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body?: string | Uint8Array;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
+  /** Of an empty body: undefined. */
+  readonly json: unknown;
+}
+
+/** Sends exactly these headers; a connection of its own for each question. */
+export function ask(api: Api, { method = 'GET', path, headers = {}, body }: Question) {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const sent = request(api.url, { method, path, headers, agent: false }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('error', reject);
+    response.on('end', () => {
+      const bytes = Buffer.concat(chunks);
+      const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+      const json: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes, json });
+    });
+  });
+  sent.on('error', reject);
+  sent.end(body);
+  return promise;
+}
+
+/** Posts to the attach route; without a type, none is sent. */
+export function post(api: Api, body: string | Uint8Array, type?: string): Promise<Answer> {
+  return ask(api, {
+    method: 'POST',
+    path: '/api/v1/messages',
+    headers: type === undefined ? {} : { 'content-type': type },
+    body,
+  });
+}
+
+export const json = 'application/json';
+
+/** What the envelope holds; throws when it is none. */
+export function errorOf(answer: Answer): Static<typeof problemSchema>['error'] {
+  return Value.Parse(problemSchema, answer.json).error;
+}
