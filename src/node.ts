@@ -68,11 +68,14 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
       )
     : undefined;
   const attach = makeAttach(intakeOptions(config), {
-    selectTips: () => tangle.tips.select(),
+    selectTips: (count) => tangle.tips.select(count),
     readFacts: (ids) => tangle.store.facts(ids),
     intake: tangle.intake,
     verifyWork,
-    mine: pow === undefined ? undefined : (job) => pow.mine(job),
+    mine:
+      pow === undefined
+        ? undefined
+        : async (job) => ({ nonce: await pow.mine(job), digest: job.digest }),
   });
   const health = (): HealthCheck[] => healthChecks(tangle.store, loop);
   const apiDeps: ApiDeps = {

@@ -1,6 +1,8 @@
 // Local messages: fills in what a client left open, has the work done, and goes through the one door.
 // Everything but the nonce is checked before any work is done for it.
+import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
+import { hexOf } from '../protocol/bytes.ts';
 import { decodeMessage, encodeMessage } from '../protocol/codec.ts';
 import { nonceOf, powDigestOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
@@ -22,14 +24,39 @@ export interface Draft {
   readonly nonce?: bigint | undefined;
 }
 
-export type Attach = (draft: Draft, signal: AbortSignal) => Promise<Outcome>;
-
-/** Finds a nonce with this many trailing zeros; throws POW_ABORTED, POW_BUSY or POW_FAILED. */
-export type Mine = (job: {
-  readonly digest: Uint8Array;
-  readonly zeros: number;
+/** Who asks, until when, and who wants to hear of it. */
+export interface AttachCall {
+  /** Tells clients apart when the work is shared out: an address, a /64, a token. */
+  readonly client: string;
+  /** Aborted when nobody waits for the answer any more; mining ends with it. */
   readonly signal: AbortSignal;
-}) => Promise<bigint>;
+  readonly onProgress?: ((progress: MineProgress) => void) | undefined;
+}
+
+export type Attach = (draft: Draft, call: AttachCall) => Promise<Outcome>;
+
+export interface MineProgress {
+  readonly state: 'queued' | 'mining';
+  /** Jobs ahead in the queue. */
+  readonly position: number;
+  /** Tried so far, and needed on average. */
+  readonly hashes: number;
+  readonly expectedHashes: number;
+  readonly hashesPerSecond: number;
+  /** From now on, on average. */
+  readonly expectedMs: number;
+}
+
+/** Finds a nonce with this many trailing zeros; throws the coded errors of proof of work. */
+export type Mine = (
+  job: AttachCall & {
+    readonly digest: Uint8Array;
+    readonly zeros: number;
+    readonly sizeBytes: number;
+    /** Asked now and then for a newer digest of a message of the same length. */
+    readonly refresh?: (() => Uint8Array) | undefined;
+  },
+) => Promise<{ readonly nonce: bigint; readonly digest: Uint8Array }>;
 
 export interface AttachOptions {
   readonly networkId: bigint;
@@ -37,7 +64,8 @@ export interface AttachOptions {
 }
 
 export interface AttachDeps {
-  readonly selectTips: () => readonly MessageId[];
+  /** At most `count` tips; as many as the pool gives by default. */
+  readonly selectTips: (count?: number) => readonly MessageId[];
   readonly readFacts: Store['facts'];
   readonly intake: Pick<Intake, 'submit' | 'isPending'>;
   readonly verifyWork: VerifyWork;
@@ -46,16 +74,18 @@ export interface AttachDeps {
 }
 
 export function makeAttach(options: AttachOptions, deps: AttachDeps): Attach {
-  return async (draft, signal) => {
+  return async (draft, call) => {
     try {
       const bytes = encodeMessage(fillIn(draft, options, deps));
-      const { parents, nonce } = decodeMessage(bytes);
-      if (nonce !== 0n || isWorkDone(bytes, options, deps)) {
+      const message = decodeMessage(bytes);
+      if (message.nonce !== 0n || isWorkDone(bytes, options, deps)) {
         return await deps.intake.submit(bytes, 'client');
       }
-      const refusal = await refuseParents(parents, deps);
+      const refusal = await refuseParents(message.parents, deps);
       if (refusal !== undefined) return refusal;
-      return await mineAndSubmit(bytes, signal, { options, deps });
+      const hasOwnParents = draft.parents !== undefined && draft.parents.length > 0;
+      const work = new Work(message, hasOwnParents ? undefined : deps.selectTips);
+      return await deps.intake.submit(await mine(work, call, { options, deps }), 'mined');
     } catch (error) {
       if (error instanceof TangleError) return refused(error);
       throw error;
@@ -125,17 +155,57 @@ async function refuseParents(
   );
 }
 
-async function mineAndSubmit(
-  bytes: Uint8Array,
-  signal: AbortSignal,
+async function mine(
+  work: Work,
+  call: AttachCall,
   { options, deps }: { options: AttachOptions; deps: AttachDeps },
-): Promise<Outcome> {
+): Promise<Uint8Array> {
   if (deps.mine === undefined) throw powDisabled();
-  const nonce = await deps.mine({
-    digest: powDigestOf(bytes),
-    zeros: requiredZeros(bytes.length, options.minPowScore),
-    signal,
+  const { nonce, digest } = await deps.mine({
+    ...call,
+    digest: work.digest,
+    zeros: requiredZeros(work.sizeBytes, options.minPowScore),
+    sizeBytes: work.sizeBytes,
+    refresh: work.refresh,
   });
-  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(bytes.length - 8, nonce, true);
-  return deps.intake.submit(bytes, 'mined');
+  return work.finish(digest, nonce);
+}
+
+/**
+ * A message that is being worked on. While it is, the parents that this node chose grow old; newer ones
+ * cost nothing, because every nonce is as likely as any other, whatever was tried before. Their count
+ * stays: with it the length would change, and with the length the work.
+ */
+class Work {
+  readonly digest: Uint8Array;
+  readonly sizeBytes: number;
+  /** Absent when the client chose the parents. */
+  readonly refresh: (() => Uint8Array) | undefined;
+  readonly #message: Message;
+  readonly #parentsByDigest = new Map<string, readonly MessageId[]>();
+
+  constructor(message: Message, selectTips: AttachDeps['selectTips'] | undefined) {
+    this.#message = message;
+    const bytes = encodeMessage(message);
+    this.sizeBytes = bytes.length;
+    this.digest = powDigestOf(bytes);
+    this.#parentsByDigest.set(hexOf(this.digest), message.parents);
+    if (selectTips !== undefined) this.refresh = () => this.#refresh(selectTips);
+  }
+
+  /** The bytes whose work has this digest, with the nonce in place. */
+  finish(digest: Uint8Array, nonce: bigint): Uint8Array {
+    const parents = this.#parentsByDigest.get(hexOf(digest));
+    assert(parents !== undefined, 'a nonce belongs to a digest that was asked for');
+    return encodeMessage({ ...this.#message, parents, nonce });
+  }
+
+  #refresh(selectTips: AttachDeps['selectTips']): Uint8Array {
+    const { length } = this.#message.parents;
+    const newer = selectTips(length);
+    const parents = newer.length === length ? newer : this.#message.parents;
+    const digest = powDigestOf(encodeMessage({ ...this.#message, parents }));
+    this.#parentsByDigest.set(hexOf(digest), parents);
+    return digest;
+  }
 }

@@ -65,10 +65,10 @@ export class TipPool {
     this.#retire();
   }
 
-  /** One to four different tips, drawn uniformly, in ascending byte order as parents must be. */
-  select(): MessageId[] {
+  /** One to `max` different tips, drawn uniformly, in ascending byte order as parents must be. */
+  select(max = selectedTips): MessageId[] {
     this.#retire();
-    const count = Math.min(selectedTips, this.#slots.length);
+    const count = Math.min(max, this.#slots.length);
     // A partial Fisher-Yates shuffle: the first `count` slots become a uniform sample.
     for (let slot = 0; slot < count; slot++) {
       this.#swap(slot, slot + Math.floor(this.#random() * (this.#slots.length - slot)));

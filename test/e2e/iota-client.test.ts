@@ -146,10 +146,10 @@ describe('the public client', () => {
     for (const data of ['00', '01', '02']) {
       ids.push(await client.messageSubmit({ payload: { type: 2, index, data } }));
     }
-    const found = await client.messagesFind(index);
+    const found = await client.messagesFind('find me');
     expect(found).toMatchObject({ index, maxResults: 1000, count: 3 });
     expect(found.messageIds).toEqual(ids.toReversed());
-    expect((await client.messagesFind('ffff')).count).toBe(0);
+    expect((await client.messagesFind('unheard of')).count).toBe(0);
   });
 
   it('sends and retrieves data by its high-level calls', async () => {

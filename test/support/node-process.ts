@@ -23,6 +23,7 @@ export class NodeProcess implements AsyncDisposable {
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
   url = '';
+  readonly #watchers = new Set<(line: string) => void>();
 
   private constructor(child: ChildProcess) {
     this.child = child;
@@ -45,6 +46,18 @@ export class NodeProcess implements AsyncDisposable {
     const node = new NodeProcess(child);
     await node.#ready();
     return node;
+  }
+
+  /** Waits until the node has logged this text. */
+  async logged(text: string): Promise<void> {
+    const seen = Promise.withResolvers<void>();
+    const look = (line: string): void => {
+      if (line.includes(text)) seen.resolve();
+    };
+    this.lines.forEach(look);
+    this.#watchers.add(look);
+    await Promise.race([seen.promise, this.exited]);
+    this.#watchers.delete(look);
   }
 
   /** Asks the node to end and waits for it. */
@@ -70,6 +83,7 @@ export class NodeProcess implements AsyncDisposable {
     createInterface({ input: stderr }).on('line', (line) => this.lines.push(line));
     createInterface({ input: stdout }).on('line', (line) => {
       this.lines.push(line);
+      for (const look of this.#watchers) look(line);
       const entry = line.startsWith('{') ? (JSON.parse(line) as LogLine) : {};
       if (entry.event !== 'ready') return;
       this.url = entry.apiUrl ?? '';

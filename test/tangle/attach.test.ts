@@ -16,14 +16,14 @@ const codeOf = (outcome: Outcome): string =>
   'error' in outcome ? `${outcome.kind} ${outcome.error.code}` : outcome.kind;
 const stranger = asMessageId(new Uint8Array(32).fill(7));
 const payload = { type: 2, index: Buffer.from('attach'), data: Buffer.from('x') } as const;
-const noSignal = new AbortController().signal;
+const call = { client: 'test', signal: new AbortController().signal };
 
 /** Real work, found by verifying many nonces. */
 const search: Mine = ({ digest, zeros }) => {
   for (let base = 1n; ; base += 32n) {
     const work = Array.from({ length: 32 }, (_, lane) => ({ digest, nonce: base + BigInt(lane) }));
     const hit = Array.from(verifyWork(work)).findIndex((found) => found >= zeros);
-    if (hit >= 0) return Promise.resolve(base + BigInt(hit));
+    if (hit >= 0) return Promise.resolve({ nonce: base + BigInt(hit), digest });
   }
 };
 
@@ -57,7 +57,7 @@ describe('attaching a message', () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
     const { mine, count } = countedMine();
-    const outcome = await attachOn(tangle, mine)({ payload }, noSignal);
+    const outcome = await attachOn(tangle, mine)({ payload }, call);
     expect(codeOf(outcome)).toBe('accepted');
     expect(count()).toBe(1);
     const stored = tangle.solid[0]!.message;
@@ -72,8 +72,8 @@ describe('attaching a message', () => {
     const { mine, count } = countedMine();
     const message = aMessage();
     const attach = attachOn(tangle, mine);
-    expect(codeOf(await attach(decodeMessage(message.bytes), noSignal))).toBe('accepted');
-    expect(codeOf(await attach(decodeMessage(message.bytes), noSignal))).toBe('known');
+    expect(codeOf(await attach(decodeMessage(message.bytes), call))).toBe('accepted');
+    expect(codeOf(await attach(decodeMessage(message.bytes), call))).toBe('known');
     expect(count()).toBe(0);
     expect(hexOf(tangle.store.get(message.id)?.bytes ?? new Uint8Array())).toBe(
       hexOf(message.bytes),
@@ -87,7 +87,7 @@ describe('attaching a message', () => {
       intake: { minPowScore: 0.0001 },
     });
     const { mine, count } = countedMine();
-    expect(codeOf(await attachOn(tangle, mine, 0.0001)({ payload }, noSignal))).toBe('accepted');
+    expect(codeOf(await attachOn(tangle, mine, 0.0001)({ payload }, call))).toBe('accepted');
     expect(count()).toBe(0);
   });
 
@@ -124,7 +124,7 @@ describe('attaching a message', () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
     const { mine, count } = countedMine();
-    expect(codeOf(await attachOn(tangle, mine)(draft, noSignal))).toBe(code);
+    expect(codeOf(await attachOn(tangle, mine)(draft, call))).toBe(code);
     expect(count()).toBe(0);
   });
 
@@ -134,7 +134,7 @@ describe('attaching a message', () => {
     const orphan = aMessage({ parents: [stranger] });
     await tangle.intake.submit(orphan.bytes, 'peer:a');
     const { mine, count } = countedMine();
-    const outcome = await attachOn(tangle, mine)({ parents: [orphan.id], payload }, noSignal);
+    const outcome = await attachOn(tangle, mine)({ parents: [orphan.id], payload }, call);
     expect(codeOf(outcome)).toBe('rejected PARENT_NOT_SOLID');
     expect(count()).toBe(0);
   });
@@ -143,17 +143,46 @@ describe('attaching a message', () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
     const attach = attachOn(tangle);
-    expect(codeOf(await attach({ payload }, noSignal))).toBe('rejected POW_DISABLED');
-    expect(codeOf(await attach({ parents: [genesisId], payload }, noSignal))).toBe(
+    expect(codeOf(await attach({ payload }, call))).toBe('rejected POW_DISABLED');
+    expect(codeOf(await attach({ parents: [genesisId], payload }, call))).toBe(
       'rejected POW_DISABLED',
     );
-    expect(codeOf(await attach(decodeMessage(aMessage().bytes), noSignal))).toBe('accepted');
+    expect(codeOf(await attach(decodeMessage(aMessage().bytes), call))).toBe('accepted');
+  });
+
+  it('works on newer tips while it takes long, if the node chose the parents', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const later = aMessage({ data: 'came while mining' });
+    const refreshing: Mine = async (job) => {
+      await tangle.intake.submit(later.bytes, 'client');
+      tangle.tips.reset([later.id]);
+      return search({ ...job, digest: job.refresh?.() ?? job.digest });
+    };
+    const attach = attachOn(tangle, refreshing);
+    expect(codeOf(await attach({ payload }, call))).toBe('accepted');
+    expect(tangle.solid.at(-1)!.message.parents.map(hexOf)).toEqual([hexOf(later.id)]);
+    const own = { payload, parents: [genesisId] };
+    expect(codeOf(await attach(own, call))).toBe('accepted');
+    expect(tangle.solid.at(-1)!.message.parents.map(hexOf)).toEqual([hexOf(genesisId)]);
+  });
+
+  it('keeps the number of parents while it works, for with it the work would change', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const others = Array.from({ length: 3 }, (_, n) => aMessage({ data: `tip ${n}` }));
+    const refreshing: Mine = async (job) => {
+      await Promise.all(others.map(({ bytes }) => tangle.intake.submit(bytes, 'client')));
+      return search({ ...job, digest: job.refresh?.() ?? job.digest });
+    };
+    expect(codeOf(await attachOn(tangle, refreshing)({ payload }, call))).toBe('accepted');
+    expect(tangle.solid.at(-1)!.message.parents.length).toBe(1);
   });
 
   it('passes on why mining ended without a nonce', async () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
-    expect(codeOf(await attachOn(tangle, failing)({ payload }, noSignal))).toBe('busy POW_BUSY');
+    expect(codeOf(await attachOn(tangle, failing)({ payload }, call))).toBe('busy POW_BUSY');
     expect(tangle.solid).toEqual([]);
   });
 });

@@ -36,11 +36,11 @@ export function attachRoutes(app: ApiServer, { attach, stopping }: AttachDeps): 
       response: { 201: dataOf(Type.Object({ messageId: hex('32 bytes') })), ...problems },
     },
     onRequest: takeBytes,
-    handler: async ({ body }, reply) => {
+    handler: async ({ body, ip }, reply) => {
       const draft = body instanceof Uint8Array ? binaryDraft(body) : draftOf(body);
       // Mining is silent for as long as it takes; a client that is gone is noticed by its connection.
       reply.raw.setTimeout(0);
-      const outcome = await attach(draft, interruptOf(reply, stopping));
+      const outcome = await attach(draft, { client: ip, signal: interruptOf(reply, stopping) });
       const messageId = messageIdHex(idOf(outcome, stopping));
       return reply.code(201).header('location', messageId).send({ data: { messageId } });
     },
