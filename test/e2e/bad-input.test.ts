@@ -1,5 +1,6 @@
 // Whatever is sent, the shipped node answers with a status and a sentence, and lives on.
 import { Agent, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,9 +120,7 @@ describe('bad input', () => {
         const path = seed % 5 === 0 ? `/api/v1/messages/${seed}` : '/api/v1/messages';
         const outgoing = request(node.url + path, { agent, method: 'POST', headers });
         outgoing.end(garbage(seed));
-        const [response] = (await once(outgoing, 'response')) as [
-          import('node:http').IncomingMessage,
-        ];
+        const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
         const status = response.statusCode ?? 0;
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         await once(response.resume(), 'end');
@@ -129,7 +128,7 @@ describe('bad input', () => {
     };
     await Promise.all(Array.from({ length: 16 }, client));
     agent.destroy();
-    expect([...statuses.keys()].toSorted()).toEqual([400, 405]);
+    expect([...statuses.keys()].toSorted((a, b) => a - b)).toEqual([400, 405]);
     expect((await fetch(`${node.url}/health`)).status).toBe(200);
   });
 
