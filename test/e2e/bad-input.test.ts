@@ -82,7 +82,8 @@ describe('bad input', () => {
     await folder[Symbol.asyncDispose]();
   });
 
-  it.each(bodies)('%s is refused with a reason', async (_, type, body, status, reason) => {
+  it.each(bodies)('%s is refused with a reason', async (...row) => {
+    const [, type, body, status, reason] = row;
     const response = await fetch(`${node.url}/api/v1/messages`, {
       method: 'POST',
       headers: { 'content-type': type },
