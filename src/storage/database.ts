@@ -1,0 +1,113 @@
+// One LevelDB database: how it is opened, written and walked, and what its errors mean.
+import { ClassicLevel } from 'classic-level';
+import type { ChainedBatch } from 'classic-level';
+import { TangleError } from '../errors.ts';
+
+export type Database = ClassicLevel<Buffer, Buffer>;
+
+/** Opens what lies at the location, or makes it. Tests put faulty databases in its place. */
+export type OpenDatabase = (location: string, cacheBytes: number) => Promise<Database>;
+
+/** A database has up to two buffers, each with its write-ahead file; smaller ones stall (measured). */
+export const writeBufferBytes = 4 * 1024 * 1024;
+/** A write-ahead file outgrows its buffer by the batch that fills it. */
+export const maxBatchMessages = 4_096;
+/** Beyond the cache; each costs a file descriptor and some 25 KB. */
+const maxOpenFiles = 256;
+
+export const openDatabase: OpenDatabase = async (location, cacheBytes) => {
+  const db = new ClassicLevel<Buffer, Buffer>(location, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    writeBufferSize: writeBufferBytes,
+    cacheSize: Math.floor(cacheBytes),
+    maxOpenFiles,
+  });
+  await db.open();
+  return db;
+};
+
+/** Chained batches only: an array batch with options costs three times as much (measured). */
+export type Batch = ChainedBatch<Database, Buffer, Buffer>;
+
+/**
+ * Writes a batch, with `sync` through to the disk. Throws DISK_FULL or STORE_UNAVAILABLE, after which
+ * nothing may be written before the database was closed and opened again: LevelDB would go on behind a
+ * torn record, say yes, and lose all of that at the next start.
+ */
+export async function commit(batch: Batch, options: { readonly sync: boolean }): Promise<void> {
+  try {
+    await batch.write(options);
+  } catch (cause) {
+    throw writeFailure(cause);
+  }
+}
+
+export type WriteFailure = TangleError & { readonly code: 'STORE_UNAVAILABLE' | 'DISK_FULL' };
+
+export function isWriteFailure(error: unknown): error is WriteFailure {
+  return (
+    error instanceof TangleError &&
+    (error.code === 'STORE_UNAVAILABLE' || error.code === 'DISK_FULL')
+  );
+}
+
+function writeFailure(cause: unknown): TangleError {
+  return isOutOfSpace(cause)
+    ? new TangleError(
+        'DISK_FULL',
+        'The disk with the data folder has no room left. Free some, the node goes on by itself.',
+        { cause },
+      )
+    : new TangleError(
+        'STORE_UNAVAILABLE',
+        'A write to the data folder failed. The store is being reopened; try again in a moment.',
+        { cause },
+      );
+}
+
+/** The texts of an error and its causes: LevelDB tells most things only in words. */
+function textOf(error: unknown): string {
+  return error instanceof Error
+    ? `${errorCode(error)} ${error.message} ${textOf(error.cause)}`
+    : '';
+}
+
+function errorCode(error: Error): string {
+  return 'code' in error ? String(error.code) : '';
+}
+
+export function isOutOfSpace(error: unknown): boolean {
+  return /DISK_FULL|ENOSPC|EDQUOT|No space left|quota exceeded/i.test(textOf(error));
+}
+
+export function isLocked(error: unknown): boolean {
+  return textOf(error).includes('LEVEL_LOCKED');
+}
+
+/** The files contradict each other or one is missing: no later attempt can succeed. */
+export function isCorruption(error: unknown): boolean {
+  return /LEVEL_CORRUPTION|No such file|Invalid argument/i.test(textOf(error));
+}
+
+export interface PageSizes {
+  readonly first: number;
+  readonly next: number;
+}
+
+interface Walk<T> extends AsyncDisposable {
+  nextv(size: number): Promise<readonly T[]>;
+}
+
+/** What `db.keys()` or `db.iterator()` walks over, page by page. It is closed with the loop over the pages. */
+export async function* pagesOf<T>(
+  walk: Walk<T>,
+  sizes: PageSizes,
+): AsyncGenerator<readonly T[], void, undefined> {
+  await using open = walk;
+  let page = await open.nextv(sizes.first);
+  while (page.length > 0) {
+    yield page;
+    page = await open.nextv(sizes.next);
+  }
+}

@@ -1,0 +1,272 @@
+// THE table of key spaces of both databases, and the only code that knows what a key or a value looks like.
+import { crc32 } from 'node:zlib';
+import { asMessageId, messageIdOf } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import type { PendingRecord, StoredMessage } from './store.ts';
+
+/** Rises when stored bytes change their meaning: a newer folder is refused, an older index made again. */
+export const layoutVersion = 1;
+
+interface Space {
+  /** First byte of every key. */
+  readonly prefix: number;
+  readonly key: string;
+  readonly value: string;
+}
+
+/**
+ * Messages come before all that is written beside them: a write buffer then spans only keys above those
+ * of its predecessors, and LevelDB never rewrites the old part of the log. All integers are big-endian.
+ */
+export const logSpaces = {
+  messages: {
+    prefix: 1,
+    key: 'seq',
+    value: 'crc32, flags, arrival time, message id, message bytes',
+  },
+  entryPoints: { prefix: 2, key: 'message id', value: 'highest seq that still needs it' },
+  epochs: { prefix: 3, key: 'first seq', value: 'log id, last seq before the first' },
+  state: { prefix: 4, key: 'name', value: 'layout, network, cut' },
+} as const satisfies Record<string, Space>;
+
+export const indexSpaces = {
+  ids: { prefix: 1, key: 'message id', value: 'seq' },
+  children: { prefix: 2, key: 'parent seq, lazy flag of the child, child seq', value: '' },
+  indexation: { prefix: 3, key: 'key length, key, seq', value: 'message id' },
+  pending: { prefix: 4, key: 'message id', value: 'arrival time, message bytes' },
+  state: { prefix: 5, key: 'name', value: 'position: layout, log id, indexed-up-to seq' },
+} as const satisfies Record<string, Space>;
+
+const u64Bytes = 8;
+const idBytes = 32;
+const logIdBytes = 16;
+const crcBytes = 4;
+const lazyFlag = 1;
+const flagsAt = crcBytes;
+const arrivalAt = flagsAt + 1;
+const idAt = arrivalAt + u64Bytes;
+const messageAt = idAt + idBytes;
+
+/** What the smallest message adds to a write-ahead file, at the least: bounds how many it can hold. */
+export const minLogRecordBytes = 1 + u64Bytes + messageAt + 53;
+export const minIndexRecordBytes = 1 + idBytes + u64Bytes;
+
+export interface KeyRange {
+  readonly gte: Buffer;
+  readonly lt: Buffer;
+}
+
+export function spaceRange(space: Space): KeyRange {
+  return { gte: Buffer.of(space.prefix), lt: Buffer.of(space.prefix + 1) };
+}
+
+// ---- numbers: exact up to 2^53, which no seq and no time reaches ----
+
+const maxSeq = Number.MAX_SAFE_INTEGER;
+
+function writeU64(target: Buffer, value: number, offset: number): void {
+  target.writeUInt32BE(Math.floor(value / 2 ** 32), offset);
+  target.writeUInt32BE(value >>> 0, offset + 4);
+}
+
+function readU64(source: Buffer, offset: number): number {
+  return source.readUInt32BE(offset) * 2 ** 32 + source.readUInt32BE(offset + 4);
+}
+
+export function encodeNumber(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(u64Bytes);
+  writeU64(bytes, value, 0);
+  return bytes;
+}
+
+export function decodeNumber(value: Buffer): number {
+  return readU64(value, 0);
+}
+
+// ---- keys ----
+
+function keyOf(space: Space, size: number): Buffer {
+  const key = Buffer.allocUnsafe(1 + size);
+  key[0] = space.prefix;
+  return key;
+}
+
+function bytesKey(space: Space, bytes: Uint8Array): Buffer {
+  const key = keyOf(space, bytes.length);
+  key.set(bytes, 1);
+  return key;
+}
+
+function seqKey(space: Space, seq: number): Buffer {
+  const key = keyOf(space, u64Bytes);
+  writeU64(key, seq, 1);
+  return key;
+}
+
+/** The seq that a key of messages, epochs, children or indexation ends with. */
+export function seqOfKey(key: Buffer): number {
+  return readU64(key, key.length - u64Bytes);
+}
+
+/** The id that a key of entry points or pending messages ends with. */
+export function idOfKey(key: Buffer): MessageId {
+  return asMessageId(key.subarray(1));
+}
+
+export const messageKey = (seq: number): Buffer => seqKey(logSpaces.messages, seq);
+export const epochKey = (firstSeq: number): Buffer => seqKey(logSpaces.epochs, firstSeq);
+export const entryPointKey = (id: Uint8Array): Buffer => bytesKey(logSpaces.entryPoints, id);
+export const idKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.ids, id);
+export const pendingKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.pending, id);
+
+export type LogStateName = 'layout' | 'network' | 'cut';
+export const logStateKey = (name: LogStateName): Buffer =>
+  bytesKey(logSpaces.state, Buffer.from(name));
+export const positionKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('position'));
+
+/** Messages with `fromSeq <= seq < beforeSeq`. */
+export function messageRange(fromSeq: number, beforeSeq: number): KeyRange {
+  return { gte: messageKey(fromSeq), lt: messageKey(Math.min(beforeSeq, maxSeq)) };
+}
+
+/** Sorted so that the first child that is not lazy is the first key of its parent. */
+export function childKey(parentSeq: number, isLazy: boolean, childSeq: number): Buffer {
+  const key = keyOf(indexSpaces.children, 2 * u64Bytes + 1);
+  writeU64(key, parentSeq, 1);
+  key[1 + u64Bytes] = isLazy ? lazyFlag : 0;
+  writeU64(key, childSeq, 2 + u64Bytes);
+  return key;
+}
+
+export function childRange(parentSeq: number, which: 'all' | 'not lazy'): KeyRange {
+  return {
+    gte: childKey(parentSeq, false, 0),
+    lt: which === 'all' ? childKey(parentSeq + 1, false, 0) : childKey(parentSeq, true, 0),
+  };
+}
+
+/** The length stands first, so that no indexation key is a prefix of another. */
+export function indexationKey(indexKey: Uint8Array, seq: number): Buffer {
+  const key = keyOf(indexSpaces.indexation, 1 + indexKey.length + u64Bytes);
+  key[1] = indexKey.length;
+  key.set(indexKey, 2);
+  writeU64(key, seq, 2 + indexKey.length);
+  return key;
+}
+
+/** The messages with the key and `seq < beforeSeq`. */
+export function indexationRange(indexKey: Uint8Array, beforeSeq: number): KeyRange {
+  return {
+    gte: indexationKey(indexKey, 0),
+    lt: indexationKey(indexKey, Math.min(beforeSeq, maxSeq)),
+  };
+}
+
+// ---- values ----
+
+/** Over the seq too, so that a record proves its place. The bytes are proven by the id. */
+function recordCrc(seq: number, value: Buffer): number {
+  return crc32(value.subarray(flagsAt, messageAt), crc32(encodeNumber(seq)));
+}
+
+export function encodeRecord(record: StoredMessage): Buffer {
+  const value = Buffer.allocUnsafe(messageAt + record.bytes.length);
+  value[flagsAt] = record.isLazy ? lazyFlag : 0;
+  writeU64(value, record.arrivalMs, arrivalAt);
+  value.set(record.id, idAt);
+  value.set(record.bytes, messageAt);
+  value.writeUInt32BE(recordCrc(record.seq, value), 0);
+  return value;
+}
+
+/** Views into the value. Undefined when the checksum over all but the message bytes does not match. */
+export function decodeRecord(seq: number, value: Buffer): StoredMessage | undefined {
+  if (value.length < messageAt || value.readUInt32BE(0) !== recordCrc(seq, value)) return undefined;
+  return {
+    seq,
+    arrivalMs: readU64(value, arrivalAt),
+    isLazy: value[flagsAt] === lazyFlag,
+    id: asMessageId(value.subarray(idAt, messageAt)),
+    bytes: value.subarray(messageAt),
+  };
+}
+
+/** Whether the bytes are those that the id names; with `decodeRecord` the whole proof. About 1 us. */
+export function hasProvenBytes(record: Pick<StoredMessage, 'id' | 'bytes'>): boolean {
+  return Buffer.compare(messageIdOf(record.bytes), record.id) === 0;
+}
+
+/** A stretch of the log without loss: numbers from `firstSeq` on were given under this log id. */
+export interface Epoch {
+  readonly firstSeq: number;
+  readonly logId: Buffer;
+  readonly lastSeqBefore: number;
+}
+
+export function encodeEpoch(epoch: Epoch): Buffer {
+  return Buffer.concat([epoch.logId, encodeNumber(epoch.lastSeqBefore)]);
+}
+
+export function decodeEpoch(key: Buffer, value: Buffer): Epoch {
+  return {
+    firstSeq: seqOfKey(key),
+    logId: value.subarray(0, logIdBytes),
+    lastSeqBefore: readU64(value, logIdBytes),
+  };
+}
+
+export interface Network {
+  readonly name: string;
+  readonly id: bigint;
+}
+
+export function encodeNetwork(network: Network): Buffer {
+  const id = Buffer.allocUnsafe(u64Bytes);
+  id.writeBigUInt64BE(network.id);
+  return Buffer.concat([id, Buffer.from(network.name)]);
+}
+
+export function decodeNetwork(value: Buffer): Network {
+  return { id: value.readBigUInt64BE(0), name: value.toString('utf8', u64Bytes) };
+}
+
+/** Which log the index is a view of, and how far. */
+export interface Position {
+  readonly layout: number;
+  readonly logId: Buffer;
+  readonly indexedUpToSeq: number;
+}
+
+export function encodePosition(position: Position): Buffer {
+  const value = Buffer.allocUnsafe(1 + logIdBytes + u64Bytes);
+  value[0] = position.layout;
+  value.set(position.logId, 1);
+  writeU64(value, position.indexedUpToSeq, 1 + logIdBytes);
+  return value;
+}
+
+export function decodePosition(value: Buffer): Position {
+  return {
+    layout: value.readUInt8(0),
+    logId: value.subarray(1, 1 + logIdBytes),
+    indexedUpToSeq: readU64(value, 1 + logIdBytes),
+  };
+}
+
+/** The same bytes, as a view: what LevelDB takes for a value. */
+export function encodeId(id: MessageId): Buffer {
+  return Buffer.from(id.buffer, id.byteOffset, id.length);
+}
+
+export function encodePending(record: PendingRecord): Buffer {
+  return Buffer.concat([encodeNumber(record.arrivalMs), record.bytes]);
+}
+
+export function decodePending(id: MessageId, value: Buffer): PendingRecord {
+  return { id, arrivalMs: readU64(value, 0), bytes: value.subarray(u64Bytes) };
+}
+
+/** An id as the key of a Map or Set: 32 one-byte characters. */
+export function idText(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+}
