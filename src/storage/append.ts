@@ -1,0 +1,87 @@
+// One append: the parents are looked up, one batch goes to the log, one to the index, then memory follows.
+import assert from 'node:assert/strict';
+import type { MessageId } from '../protocol/ids.ts';
+import type { Index, IndexEntry } from './index.ts';
+import { idText } from './layout.ts';
+import type { Log, LogRecord } from './log.ts';
+import type { Recent } from './recent.ts';
+import type { Facts, NewRecord, StoredMessage } from './store.ts';
+import { childlessFacts, childrenSeqOf } from './view.ts';
+import type { View } from './view.ts';
+
+/** What lies open between two reopenings. */
+export interface Shelves extends AsyncDisposable {
+  readonly log: Log;
+  readonly index: Index;
+  readonly recent: Recent;
+  readonly view: View;
+}
+
+/** By `idText`: the parents of an append, and its own messages once they have seqs. */
+type Book = Map<string, Facts>;
+
+/** Never two at a time. Returns the seqs in the order of the records. */
+export async function append(
+  { log, index, recent, view }: Shelves,
+  records: readonly NewRecord[],
+): Promise<readonly number[]> {
+  // After a reopening the log may hold messages of an append that failed, and its caller tries again.
+  const known = records.map(({ id }) => recent.get(idText(id))?.seq ?? 0);
+  const fresh = records.filter((_, position) => known[position] === 0);
+  if (fresh.length === 0) return known;
+  const book = await openBook(view, fresh);
+  const stored = await log.append(fresh.map((record) => logRecord(record, book)));
+  for (const message of stored) {
+    const key = idText(message.id);
+    book.set(key, childlessFacts(message, log.isEntryPoint(key)));
+  }
+  await index.add(fresh.map((record, position) => indexEntry(record, stored[position], book)));
+  recent.change(book);
+  let next = 0;
+  return known.map((seq) => (seq === 0 ? (stored[next++]?.seq ?? 0) : seq));
+}
+
+/** With the parents that stood outside of the append. */
+async function openBook(view: View, records: readonly NewRecord[]): Promise<Book> {
+  const appended = new Set<string>();
+  const outside = new Map<string, MessageId>();
+  for (const record of records) {
+    for (const parent of record.parents) {
+      const key = idText(parent);
+      if (!appended.has(key)) outside.set(key, parent);
+    }
+    appended.add(idText(record.id));
+  }
+  assert.equal(appended.size, records.length, 'an append has each message once');
+  const facts = await view.facts([...outside.values()]);
+  const book: Book = new Map();
+  for (const [position, key] of [...outside.keys()].entries()) {
+    const parent = facts[position];
+    assert.ok(parent !== undefined, 'the parents of an appended message are solid');
+    book.set(key, parent);
+  }
+  return book;
+}
+
+function logRecord(record: NewRecord, book: Book): LogRecord {
+  const { id, bytes, arrivalMs, isLazy, parents } = record;
+  const entryPoints = parents.filter((parent) => book.get(idText(parent))?.isEntryPoint === true);
+  return { id, bytes, arrivalMs, isLazy, entryPoints };
+}
+
+/** Notes in the book which parents have found their first child. */
+function indexEntry(record: NewRecord, stored: StoredMessage | undefined, book: Book): IndexEntry {
+  assert.ok(stored !== undefined, 'the log stores every record');
+  const { seq, arrivalMs, id, isLazy } = stored;
+  const parentSeqs = record.parents.flatMap((parent) => {
+    const key = idText(parent);
+    const facts = book.get(key);
+    const parentSeq = facts && childrenSeqOf(key, facts);
+    if (facts === undefined || parentSeq === undefined) return [];
+    if (!isLazy && facts.firstChildMs === undefined) {
+      book.set(key, { ...facts, firstChildMs: arrivalMs });
+    }
+    return [parentSeq];
+  });
+  return { seq, id, isLazy, parentSeqs, indexKey: record.indexKey };
+}

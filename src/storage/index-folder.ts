@@ -1,0 +1,60 @@
+// The folder of the index: opened, and emptied when what lies in it is of no use.
+import { rename, rm } from 'node:fs/promises';
+import type { MessageId } from '../protocol/ids.ts';
+import type { OpenDatabase } from './database.ts';
+import { Index } from './index.ts';
+
+const pendingPerPage = 64;
+
+export interface IndexPlace {
+  readonly location: string;
+  readonly openDatabase: OpenDatabase;
+  readonly cacheBytes: number;
+}
+
+/** Makes an empty index where there is none. */
+export async function openIndexFolder(place: IndexPlace): Promise<Index> {
+  await using opening = new AsyncDisposableStack();
+  const db = opening.use(await place.openDatabase(place.location, place.cacheBytes));
+  const index = await Index.open(db);
+  opening.move();
+  return index;
+}
+
+export async function removeIndexFolder({ location }: IndexPlace): Promise<void> {
+  await rm(location, { recursive: true, force: true });
+}
+
+/** What a start that was killed may have left of a replacement. */
+export async function removeHalfMade(place: IndexPlace): Promise<void> {
+  await removeIndexFolder(besides(place));
+}
+
+function besides(place: IndexPlace): IndexPlace {
+  return { ...place, location: `${place.location}.new` };
+}
+
+/**
+ * An empty index with only the pending messages of the old one, which is closed. The old folder is
+ * replaced whole: a damaged table that LevelDB still holds would come back with every compaction.
+ */
+export async function replaceIndexFolder(place: IndexPlace, old: Index): Promise<Index> {
+  const fresh = besides(place);
+  {
+    await using index = await openIndexFolder(fresh);
+    await copyPending(old, index);
+  }
+  await old[Symbol.asyncDispose]();
+  await removeIndexFolder(place);
+  await rename(fresh.location, place.location);
+  return openIndexFolder(place);
+}
+
+async function copyPending(from: Index, to: Index): Promise<void> {
+  let afterId: MessageId | undefined;
+  do {
+    const page = await from.readPending({ afterId, limit: pendingPerPage });
+    await to.addPending(page, { sync: false });
+    afterId = page.at(-1)?.id;
+  } while (afterId !== undefined);
+}

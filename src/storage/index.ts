@@ -1,0 +1,170 @@
+// The index database: what of the log is found by id, by parent and by indexation key, and what waits for
+// its parents. A view that can be made again; never fsynced in daily work. It points, the log decides.
+import assert from 'node:assert/strict';
+import type { MessageId } from '../protocol/ids.ts';
+import { asMessageId } from '../protocol/ids.ts';
+import { commit, pagesOf } from './database.ts';
+import type { Batch, Database, PageSizes } from './database.ts';
+import {
+  childKey,
+  childRange,
+  decodeNumber,
+  decodePending,
+  decodePosition,
+  encodeId,
+  encodeNumber,
+  encodePending,
+  encodePosition,
+  idKey,
+  idOfKey,
+  idText,
+  indexSpaces,
+  indexationKey,
+  indexationRange,
+  layoutVersion,
+  pendingKey,
+  positionKey,
+  seqOfKey,
+  spaceRange,
+} from './layout.ts';
+import type { Position } from './layout.ts';
+import type { FoundMessage, PendingPage, PendingRecord, StoredMessage } from './store.ts';
+
+const pendingKeysPerPage = 1_000;
+const nothing = Buffer.alloc(0);
+
+export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
+  /** 0 for the genesis; other entry points have no place here. */
+  readonly parentSeqs: readonly number[];
+  readonly indexKey: Uint8Array | undefined;
+}
+
+export class Index implements AsyncDisposable {
+  readonly #db: Database;
+  /** By `idText`; as many as the tangle lets wait. */
+  readonly #pendingIds = new Set<string>();
+  #position: Position | undefined;
+
+  private constructor(db: Database, position: Position | undefined) {
+    this.#db = db;
+    this.#position = position;
+  }
+
+  static async open(db: Database): Promise<Index> {
+    const position = await db.get(positionKey);
+    const index = new Index(db, position === undefined ? undefined : decodePosition(position));
+    const sizes = { first: pendingKeysPerPage, next: pendingKeysPerPage };
+    for await (const keys of pagesOf(db.keys(spaceRange(indexSpaces.pending)), sizes)) {
+      for (const key of keys) index.#pendingIds.add(idText(idOfKey(key)));
+    }
+    return index;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#db.close();
+  }
+
+  /** Undefined in an empty index. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  /** Says which log this is a view of, and how far. */
+  async settle(logId: Buffer, indexedUpToSeq: number): Promise<void> {
+    const batch = this.#db.batch();
+    this.#putPosition(batch, { layout: layoutVersion, logId, indexedUpToSeq });
+    await commit(batch, { sync: true });
+  }
+
+  /** One batch; what becomes findable is pending no longer. */
+  async add(entries: readonly IndexEntry[], { sync } = { sync: false }): Promise<void> {
+    assert.ok(this.#position !== undefined, 'the index was settled on a log when it was opened');
+    const batch = this.#db.batch();
+    for (const entry of entries) {
+      putEntry(batch, entry);
+      this.#dropPending(batch, entry.id);
+    }
+    const lastSeq = entries.at(-1)?.seq ?? 0;
+    const indexedUpToSeq = Math.max(this.#position.indexedUpToSeq, lastSeq);
+    this.#putPosition(batch, { ...this.#position, indexedUpToSeq });
+    await commit(batch, { sync });
+  }
+
+  #putPosition(batch: Batch, position: Position): void {
+    batch.put(positionKey, encodePosition(position));
+    this.#position = position;
+  }
+
+  /** In the order of the ids. */
+  async locate(ids: readonly MessageId[]): Promise<readonly (number | undefined)[]> {
+    const found = await this.#db.getMany(ids.map(idKey));
+    return found.map((value) => (value === undefined ? undefined : decodeNumber(value)));
+  }
+
+  locateSync(id: MessageId): number | undefined {
+    const value = this.#db.getSync(idKey(id));
+    return value === undefined ? undefined : decodeNumber(value);
+  }
+
+  /** Seqs in the order of arrival; all children: the lazy ones last. */
+  async *childPages(
+    parentSeq: number,
+    which: 'all' | 'not lazy',
+    sizes: PageSizes,
+  ): AsyncGenerator<readonly number[], void, undefined> {
+    for await (const keys of pagesOf(this.#db.keys(childRange(parentSeq, which)), sizes)) {
+      yield keys.map(seqOfKey);
+    }
+  }
+
+  /** Messages with the key and a seq below `beforeSeq`, newest first. */
+  async *foundPages(
+    key: Uint8Array,
+    beforeSeq: number,
+    size: number,
+  ): AsyncGenerator<readonly FoundMessage[], void, undefined> {
+    const newestFirst = { ...indexationRange(key, beforeSeq), reverse: true };
+    for await (const page of pagesOf(this.#db.iterator(newestFirst), { first: size, next: size })) {
+      yield page.map(([found, id]) => ({ seq: seqOfKey(found), id: asMessageId(id) }));
+    }
+  }
+
+  async addPending(records: readonly PendingRecord[], { sync } = { sync: false }): Promise<void> {
+    const batch = this.#db.batch();
+    for (const record of records) {
+      batch.put(pendingKey(record.id), encodePending(record));
+      this.#pendingIds.add(idText(record.id));
+    }
+    await commit(batch, { sync });
+  }
+
+  async removePending(ids: readonly MessageId[]): Promise<void> {
+    const batch = this.#db.batch();
+    for (const id of ids) this.#dropPending(batch, id);
+    await commit(batch, { sync: false });
+  }
+
+  #dropPending(batch: Batch, id: MessageId): void {
+    if (this.#pendingIds.delete(idText(id))) batch.del(pendingKey(id));
+  }
+
+  async getPending(id: MessageId): Promise<PendingRecord | undefined> {
+    if (!this.#pendingIds.has(idText(id))) return undefined;
+    const value = await this.#db.get(pendingKey(id));
+    return value === undefined ? undefined : decodePending(id, value);
+  }
+
+  /** In the order of ids. */
+  async readPending({ afterId, limit }: PendingPage): Promise<readonly PendingRecord[]> {
+    const { gte, lt } = spaceRange(indexSpaces.pending);
+    const range = afterId === undefined ? { gte, lt } : { gt: pendingKey(afterId), lt };
+    const found = await this.#db.iterator({ ...range, limit }).all();
+    return found.map(([key, value]) => decodePending(idOfKey(key), value));
+  }
+}
+
+function putEntry(batch: Batch, { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry): void {
+  batch.put(idKey(id), encodeNumber(seq));
+  for (const parentSeq of parentSeqs) batch.put(childKey(parentSeq, isLazy, seq), nothing);
+  if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
+}

@@ -1,0 +1,119 @@
+// What the log knows about itself: written once at its birth, read at every start.
+import { randomBytes } from 'node:crypto';
+import { TangleError } from '../errors.ts';
+import { genesisId } from '../protocol/ids.ts';
+import { commit, pagesOf } from './database.ts';
+import type { Database } from './database.ts';
+import {
+  decodeEpoch,
+  decodeNetwork,
+  decodeNumber,
+  encodeEpoch,
+  encodeNetwork,
+  encodeNumber,
+  entryPointKey,
+  epochKey,
+  idOfKey,
+  idText,
+  layoutVersion,
+  logSpaces,
+  logStateKey,
+  spaceRange,
+} from './layout.ts';
+import type { Epoch, Network } from './layout.ts';
+
+const pageSizes = { first: 1_000, next: 1_000 };
+
+export interface LogState {
+  readonly isNew: boolean;
+  readonly cutSeq: number;
+  /** Ascending, at least one. */
+  readonly epochs: readonly Epoch[];
+  /** By `idText`. */
+  readonly entryPoints: ReadonlySet<string>;
+}
+
+/** 16 random bytes: no two logs, and no two epochs of one, have the same. */
+export function drawLogId(): Buffer {
+  return randomBytes(16);
+}
+
+/** Throws STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, STORE_OPEN_FAILED. */
+export async function loadLogState(db: Database, network: Network): Promise<LogState> {
+  const [layout, owner, cut] = await db.getMany([
+    logStateKey('layout'),
+    logStateKey('network'),
+    logStateKey('cut'),
+  ]);
+  const isNew = layout === undefined;
+  if (isNew) await giveBirth(db, network);
+  else {
+    refuseNewer(decodeNumber(layout), db.location);
+    refuseForeign(owner, network, db.location);
+  }
+  return {
+    isNew,
+    cutSeq: cut === undefined ? 0 : decodeNumber(cut),
+    epochs: await readEpochs(db),
+    entryPoints: await readEntryPoints(db),
+  };
+}
+
+async function giveBirth(db: Database, network: Network): Promise<void> {
+  await refuseStateless(db);
+  const firstEpoch = { firstSeq: 1, logId: drawLogId(), lastSeqBefore: 0 };
+  const batch = db.batch();
+  batch.put(logStateKey('layout'), encodeNumber(layoutVersion));
+  batch.put(logStateKey('network'), encodeNetwork(network));
+  batch.put(logStateKey('cut'), encodeNumber(0));
+  batch.put(entryPointKey(genesisId), encodeNumber(0));
+  batch.put(epochKey(firstEpoch.firstSeq), encodeEpoch(firstEpoch));
+  await commit(batch, { sync: true });
+}
+
+async function refuseStateless(db: Database): Promise<void> {
+  for await (const _ of pagesOf(db.keys(spaceRange(logSpaces.messages)), { first: 1, next: 1 })) {
+    throw new TangleError(
+      'STORE_OPEN_FAILED',
+      `The log in ${db.location} holds messages but has lost what it knows about itself. ` +
+        'Restore the data folder from a backup, or move it away to start with an empty one.',
+    );
+  }
+}
+
+function refuseNewer(found: number, location: string): void {
+  if (found <= layoutVersion) return;
+  throw new TangleError(
+    'STORE_LAYOUT_NEWER',
+    `The log in ${location} was written by a newer version of Midge (layout ${found}, this one ` +
+      `knows ${layoutVersion}). Run the newer version, or choose another data folder.`,
+    { details: { found, known: layoutVersion } },
+  );
+}
+
+function refuseForeign(owner: Buffer | undefined, network: Network, location: string): void {
+  const found = owner === undefined ? { id: -1n, name: 'an unknown one' } : decodeNetwork(owner);
+  if (found.id === network.id) return;
+  throw new TangleError(
+    'STORE_NETWORK_MISMATCH',
+    `The log in ${location} belongs to the network ${JSON.stringify(found.name)}, but this node is ` +
+      `set to ${JSON.stringify(network.name)}. Correct the network's name, or choose another data folder.`,
+    { details: { found: found.name, wanted: network.name } },
+  );
+}
+
+async function readEpochs(db: Database): Promise<Epoch[]> {
+  const epochs: Epoch[] = [];
+  for await (const page of pagesOf(db.iterator(spaceRange(logSpaces.epochs)), pageSizes)) {
+    epochs.push(...page.map(([key, value]) => decodeEpoch(key, value)));
+  }
+  return epochs;
+}
+
+async function readEntryPoints(db: Database): Promise<Set<string>> {
+  const ids = new Set<string>();
+  for await (const page of pagesOf(db.keys(spaceRange(logSpaces.entryPoints)), pageSizes)) {
+    for (const key of page) ids.add(idText(idOfKey(key)));
+  }
+  return ids;
+}

@@ -1,0 +1,145 @@
+// What both databases say together. The index points and the log decides: a hit counts only if the log has
+// that record and it carries that id, because the index may be older or newer than the log.
+import { genesisId } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import type { Index } from './index.ts';
+import { idText } from './layout.ts';
+import type { Log } from './log.ts';
+import type { Recent } from './recent.ts';
+import type { Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
+
+/** Most parents have no child that is gone, so one seek answers. */
+const firstChildSizes = { first: 1, next: 64 };
+/** Bounds the message bytes in memory while children are looked up. */
+const maxChildrenPerPage = 64;
+const maxFoundPerPage = 1_000;
+/** Iterators open at a time. */
+const maxSeeks = 32;
+const genesisKey = idText(genesisId);
+
+/** The seq by which the index knows a parent's children; entry points but the genesis have none. */
+export function childrenSeqOf(key: string, facts: Facts): number | undefined {
+  return facts.seq > 0 || key === genesisKey ? facts.seq : undefined;
+}
+
+export class View {
+  readonly #log: Log;
+  readonly #index: Index;
+  readonly #recent: Recent;
+
+  constructor(log: Log, index: Index, recent: Recent) {
+    this.#log = log;
+    this.#index = index;
+    this.#recent = recent;
+  }
+
+  /** Throws STORE_RECORD_DAMAGED. */
+  get(id: MessageId): StoredMessage | undefined {
+    const seq = this.#index.locateSync(id);
+    const record = seq === undefined ? undefined : this.#log.getSync(seq);
+    return carries(record, id) ? record : undefined;
+  }
+
+  async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
+    const keys = ids.map(idText);
+    const recent = keys.map((key) => this.#recent.get(key));
+    const missing = ids.filter((_, position) => recent[position] === undefined);
+    if (missing.length === 0) return recent;
+    const { changeCount } = this.#recent;
+    const read = await this.#readFacts(missing);
+    return keys.map((key, position) => {
+      const facts = recent[position] ?? read.get(key);
+      return facts && this.#recent.keepRead(key, facts, changeCount);
+    });
+  }
+
+  async #readFacts(ids: readonly MessageId[]): Promise<Map<string, Facts>> {
+    const found = new Map<string, Facts>();
+    for (const key of ids.map(idText)) {
+      if (this.#log.isEntryPoint(key)) found.set(key, entryPointFacts);
+    }
+    for (const record of await this.#believed(ids)) {
+      const key = idText(record.id);
+      found.set(key, childlessFacts(record, found.has(key)));
+    }
+    const entries = [...found];
+    for (let from = 0; from < entries.length; from += maxSeeks) {
+      const seeks = entries.slice(from, from + maxSeeks).map(async ([key, facts]) => {
+        found.set(key, { ...facts, firstChildMs: await this.#firstChildMs(key, facts) });
+      });
+      await Promise.all(seeks);
+    }
+    return found;
+  }
+
+  /** The records of those ids that are stored. */
+  async #believed(ids: readonly MessageId[]): Promise<readonly StoredMessage[]> {
+    const seqs = await this.#index.locate(ids);
+    const hits = ids.flatMap((id, position) => {
+      const seq = seqs[position];
+      return seq === undefined ? [] : [{ id, seq }];
+    });
+    const records = await this.#log.getMany(hits.map(({ seq }) => seq));
+    return hits.flatMap(({ id }, position) => {
+      const record = records[position];
+      return carries(record, id) ? [record] : [];
+    });
+  }
+
+  async #firstChildMs(key: string, facts: Facts): Promise<number | undefined> {
+    const parentSeq = childrenSeqOf(key, facts);
+    if (parentSeq === undefined) return undefined;
+    for await (const seqs of this.#index.childPages(parentSeq, 'not lazy', firstChildSizes)) {
+      const child = (await this.#log.getMany(seqs)).find((record) => record !== undefined);
+      if (child !== undefined) return child.arrivalMs;
+    }
+    return undefined;
+  }
+
+  async childrenOf(id: MessageId, limit: number): Promise<readonly MessageId[]> {
+    const parentSeq = idText(id) === genesisKey ? 0 : this.get(id)?.seq;
+    const children: MessageId[] = [];
+    if (parentSeq === undefined || limit <= 0) return children;
+    const size = Math.min(limit, maxChildrenPerPage);
+    const sizes = { first: size, next: size };
+    for await (const seqs of this.#index.childPages(parentSeq, 'all', sizes)) {
+      const records = await this.#log.getMany(seqs);
+      children.push(...records.flatMap((record) => record?.id ?? []));
+      if (children.length >= limit) break;
+    }
+    return children.slice(0, limit);
+  }
+
+  async findByIndex(
+    key: Uint8Array,
+    { limit, beforeSeq = Infinity }: IndexPage,
+  ): Promise<readonly FoundMessage[]> {
+    const found: FoundMessage[] = [];
+    if (limit <= 0) return found;
+    const size = Math.min(limit, maxFoundPerPage);
+    for await (const page of this.#index.foundPages(key, beforeSeq, size)) {
+      const isThere = await this.#log.hasMany(page.map(({ seq }) => seq));
+      found.push(...page.filter((_, position) => isThere[position]));
+      if (found.length >= limit) break;
+    }
+    return found.slice(0, limit);
+  }
+}
+
+/** Of a message before it has children. */
+export function childlessFacts(record: StoredMessage, isEntryPoint: boolean): Facts {
+  const { seq, arrivalMs, isLazy } = record;
+  return { seq, arrivalMs, isLazy, firstChildMs: undefined, isEntryPoint };
+}
+
+const entryPointFacts: Facts = {
+  seq: 0,
+  arrivalMs: 0,
+  isLazy: false,
+  firstChildMs: undefined,
+  isEntryPoint: true,
+};
+
+function carries(record: StoredMessage | undefined, id: MessageId): record is StoredMessage {
+  return record !== undefined && Buffer.compare(record.id, id) === 0;
+}
