@@ -1,0 +1,179 @@
+// What happens between opening the databases and serving from them: the two are brought to one truth.
+import type { Logger } from '../log.ts';
+import { decodeMessage } from '../protocol/codec.ts';
+import { genesisId } from '../protocol/ids.ts';
+import { indexKeyOf } from '../protocol/message.ts';
+import { isCorruption, maxBatchMessages, writeBufferBytes } from './database.ts';
+import { lastSeqUnder } from './epochs.ts';
+import {
+  openIndexFolder,
+  removeHalfMade,
+  removeIndexFolder,
+  replaceIndexFolder,
+} from './index-folder.ts';
+import type { IndexPlace } from './index-folder.ts';
+import type { Index, IndexEntry } from './index.ts';
+import {
+  hasProvenBytes,
+  idText,
+  layoutVersion,
+  minIndexRecordBytes,
+  minLogRecordBytes,
+} from './layout.ts';
+import type { Position } from './layout.ts';
+import type { Log } from './log.ts';
+import type { StoredMessage } from './store.ts';
+
+/** Looked at in every start, because it costs nothing. */
+const spotCheckMessages = 1_000;
+const page = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
+
+export interface RecoveryOptions {
+  /** Everything that the log can tell is indexed again, whatever the index says. */
+  readonly isReindexed: boolean;
+  /** Write-ahead files may have had holes: all that was in them is looked at. */
+  readonly isSuspect: boolean;
+  readonly log: Logger;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Opens the index of a log and makes both agree. An index that is damaged is made again. */
+export async function recoverIndex(
+  log: Log,
+  place: IndexPlace,
+  options: RecoveryOptions,
+): Promise<Index> {
+  await removeHalfMade(place);
+  try {
+    return await bringUp(log, place, options);
+  } catch (error) {
+    if (!isCorruption(error)) throw error;
+    options.log.warn({ err: error }, 'the index is damaged and is made again from the log');
+    await removeIndexFolder(place);
+    return bringUp(log, place, options);
+  }
+}
+
+async function bringUp(log: Log, place: IndexPlace, options: RecoveryOptions): Promise<Index> {
+  await using opening = new AsyncDisposableStack();
+  let index = opening.use(await openIndexFolder(place));
+  if (index.position !== undefined && !isViewOf(log, index.position)) {
+    options.log.warn('the index belongs to another log and is made again');
+    await index[Symbol.asyncDispose]();
+    await removeIndexFolder(place);
+    index = opening.use(await openIndexFolder(place));
+  }
+  await reconcile(log, index, options);
+  if (options.isReindexed || isOfOtherLayout(index)) {
+    index = opening.use(await replaceIndexFolder(place, index));
+  }
+  await index.settle(log.logId, index.position?.indexedUpToSeq ?? 0);
+  await refill(log, index, options);
+  await catchUp(log, index, options);
+  opening.move();
+  return index;
+}
+
+function isViewOf(log: Log, { logId, indexedUpToSeq }: Position): boolean {
+  const lastSeq = lastSeqUnder(log.epochs, logId);
+  return lastSeq !== undefined && indexedUpToSeq <= lastSeq;
+}
+
+function isOfOtherLayout({ position }: Index): boolean {
+  return position !== undefined && position.layout !== layoutVersion;
+}
+
+/** How many of the newest messages may be missing: two write-ahead files hold no more, and the rest was fsynced. */
+function doubtfulCount(minRecordBytes: number, { isSuspect }: RecoveryOptions): number {
+  if (!isSuspect) return spotCheckMessages;
+  return Math.ceil((2 * writeBufferBytes) / minRecordBytes) + 2 * maxBatchMessages;
+}
+
+/**
+ * Finds out whether the end of the log was lost: the index knows numbers that the log does not, or
+ * numbers are missing in the log, or nobody can tell because there is no index. Then another log id is
+ * drawn and the numbers go on above all that were seen, so that none ever means two messages. What
+ * lies above a gap has lost its past: it waits as pending and goes through the door again.
+ */
+async function reconcile(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
+  const seenSeq = index.position?.indexedUpToSeq ?? 0;
+  const { lastSeq } = log;
+  const keepSeq = (await log.findGap(doubtfulCount(minLogRecordBytes, options))) ?? lastSeq;
+  const isIndexMissing = index.position === undefined && lastSeq > 0;
+  if (keepSeq === lastSeq && seenSeq < log.nextSeq && !isIndexMissing) return;
+  await setAside(log, index, keepSeq);
+  await log.startEpoch(seenSeq, keepSeq);
+  options.log.warn({ keepSeq, lastSeq, seenSeq }, 'the log goes on under another id');
+}
+
+async function setAside(log: Log, index: Index, aboveSeq: number): Promise<void> {
+  for await (const records of pagesFrom(log, aboveSeq + 1, Infinity)) {
+    await index.addPending(records.filter(hasProvenBytes), { sync: true });
+  }
+}
+
+/** Puts back what holes in the write-ahead files may have taken from below the watermark. */
+async function refill(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
+  const upToSeq = Math.min(index.position?.indexedUpToSeq ?? 0, log.lastSeq);
+  const fromSeq = log.seqBeforeNewest(doubtfulCount(minIndexRecordBytes, options), upToSeq) + 1;
+  for await (const records of pagesFrom(log, fromSeq, upToSeq)) {
+    const located = await index.locate(records.map(({ id }) => id));
+    if (records.every(({ seq }, position) => located[position] === seq)) continue;
+    await index.add(await entriesOf(records, index, options.log), { sync: true });
+  }
+}
+
+/** Indexes the log above the watermark. */
+async function catchUp(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
+  const fromSeq = (index.position?.indexedUpToSeq ?? 0) + 1;
+  const total = log.countFrom(fromSeq);
+  let done = 0;
+  for await (const records of pagesFrom(log, fromSeq, log.lastSeq)) {
+    await index.add(await entriesOf(records, index, options.log));
+    done += records.length;
+    options.onProgress?.(done, total);
+  }
+}
+
+async function* pagesFrom(
+  log: Log,
+  fromSeq: number,
+  upToSeq: number,
+): AsyncGenerator<readonly StoredMessage[], void, undefined> {
+  let nextSeq = fromSeq;
+  while (nextSeq <= upToSeq) {
+    const records = await log.read({ ...page, fromSeq: nextSeq });
+    const last = records.at(-1);
+    if (last === undefined) return;
+    yield records;
+    nextSeq = last.seq + 1;
+  }
+}
+
+/** Damaged messages get no entries: they are not found, so they can be fetched again. */
+async function entriesOf(
+  records: readonly StoredMessage[],
+  index: Index,
+  logger: Logger,
+): Promise<readonly IndexEntry[]> {
+  const decoded = records.flatMap((record) => {
+    if (hasProvenBytes(record)) return [{ record, message: decodeMessage(record.bytes) }];
+    logger.error({ seq: record.seq }, 'a stored message is damaged');
+    return [];
+  });
+  const seqs = new Map(records.map(({ id, seq }) => [idText(id), seq]));
+  seqs.set(idText(genesisId), 0);
+  const parents = decoded.flatMap(({ message }) => message.parents);
+  const elsewhere = parents.filter((id) => !seqs.has(idText(id)));
+  for (const [position, seq] of (await index.locate(elsewhere)).entries()) {
+    const id = elsewhere[position];
+    if (id !== undefined && seq !== undefined) seqs.set(idText(id), seq);
+  }
+  return decoded.map(({ record: { seq, id, isLazy }, message }) => ({
+    seq,
+    id,
+    isLazy,
+    parentSeqs: message.parents.flatMap((parent) => seqs.get(idText(parent)) ?? []),
+    indexKey: indexKeyOf(message),
+  }));
+}
