@@ -1,0 +1,236 @@
+// The store on two LevelDB databases: one write at a time, and none after a failed one until all is reopened.
+import { setTimeout as wait } from 'node:timers/promises';
+import { TangleError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { hexOf } from '../protocol/bytes.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { append } from './append.ts';
+import type { Shelves } from './append.ts';
+import { isWriteFailure } from './database.ts';
+import type { WriteFailure } from './database.ts';
+import { reopenWhenPossible } from './reopen.ts';
+import type {
+  BackwardsPage,
+  Facts,
+  FoundMessage,
+  IndexPage,
+  LogPage,
+  NewRecord,
+  PendingPage,
+  PendingRecord,
+  Store,
+  StoreState,
+  StoredMessage,
+} from './store.ts';
+
+export interface LevelStoreDeps {
+  readonly open: () => Promise<Shelves>;
+  readonly freeBytes: () => Promise<number>;
+  readonly log: Logger;
+  readonly onReopened?: (() => void) | undefined;
+  readonly onFatal?: ((error: unknown) => void) | undefined;
+}
+
+const closedText = 'The store is closed at the moment.';
+
+export class LevelStore implements Store {
+  readonly #deps: LevelStoreDeps;
+  readonly isNew: boolean;
+  #shelves: Shelves;
+  /** False while nothing can be read, because the databases are closed. */
+  #isOpen = true;
+  #failure: WriteFailure | undefined;
+  #failureCount = 0;
+  #acknowledgedSeq: number;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  #reopening: Promise<void> = Promise.resolve();
+  readonly #reads = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+
+  constructor(shelves: Shelves, deps: LevelStoreDeps) {
+    this.#shelves = shelves;
+    this.#deps = deps;
+    this.isNew = shelves.log.isNew;
+    this.#acknowledgedSeq = shelves.log.lastSeq;
+  }
+
+  get logId(): string {
+    return hexOf(this.#shelves.log.logId);
+  }
+
+  get lastSeq(): number {
+    return this.#shelves.log.lastSeq;
+  }
+
+  get cutSeq(): number {
+    return this.#shelves.log.cutSeq;
+  }
+
+  get messageCount(): number {
+    return this.#shelves.log.countFrom(0);
+  }
+
+  state(): StoreState {
+    return this.#failure === undefined
+      ? { writable: true }
+      : { writable: false, code: this.#failure.code };
+  }
+
+  // ---- writes ----
+
+  append(records: readonly NewRecord[]): Promise<readonly number[]> {
+    return this.#write((shelves) => append(shelves, records));
+  }
+
+  addPending(records: readonly PendingRecord[]): Promise<void> {
+    return this.#write(({ index }) => index.addPending(records));
+  }
+
+  removePending(ids: readonly MessageId[]): Promise<void> {
+    return this.#write(({ index }) => index.removePending(ids));
+  }
+
+  /** In the order of the calls. Whatever waits behind a failed write fails too. */
+  async #write<T>(work: (shelves: Shelves) => Promise<T>): Promise<T> {
+    if (this.#closing.signal.aborted) throw new TangleError('STORE_UNAVAILABLE', closedText);
+    this.#refuseAfterFailure();
+    const turn = this.#lastWrite.then(async () => {
+      this.#refuseAfterFailure();
+      try {
+        const result = await work(this.#shelves);
+        this.#failureCount = 0;
+        this.#acknowledgedSeq = this.#shelves.log.lastSeq;
+        return result;
+      } catch (error) {
+        if (isWriteFailure(error)) this.#fail(error);
+        throw error;
+      }
+    });
+    this.#lastWrite = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #refuseAfterFailure(): void {
+    if (this.#failure === undefined) return;
+    const { code, message } = this.#failure;
+    throw new TangleError(code, message, { cause: this.#failure });
+  }
+
+  #fail(failure: WriteFailure): void {
+    this.#failure = failure;
+    this.#failureCount += 1;
+    this.#deps.log.error(
+      { err: failure, code: failure.code },
+      'a write failed, the store takes no more',
+    );
+    this.#reopening = this.#reopenInBackground(failure);
+  }
+
+  /** Owns its errors: nobody awaits it but the closing. */
+  async #reopenInBackground(failure: WriteFailure): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      await reopenWhenPossible(failure, {
+        reopen: () => this.#reopen(),
+        freeBytes: this.#deps.freeBytes,
+        wait: (ms) => wait(ms, undefined, { signal }),
+        failureCount: this.#failureCount,
+      });
+      if (signal.aborted) return;
+      this.#deps.log.info('the store takes messages again');
+      this.#deps.onReopened?.();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#deps.log.error({ err: error }, 'the store cannot be opened again');
+      this.#deps.onFatal?.(error);
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    await this.#closeShelves();
+    this.#shelves = await this.#deps.open();
+    this.#isOpen = true;
+    await recallTail(this.#shelves, this.#acknowledgedSeq);
+    this.#failure = undefined;
+  }
+
+  async #closeShelves(): Promise<void> {
+    this.#isOpen = false;
+    await Promise.allSettled(this.#reads);
+    await this.#shelves[Symbol.asyncDispose]();
+  }
+
+  // ---- reads ----
+
+  get(id: MessageId): StoredMessage | undefined {
+    return this.#readable().view.get(id);
+  }
+
+  has(id: MessageId): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
+    return this.#read(({ view }) => view.facts(ids));
+  }
+
+  childrenOf(id: MessageId, limit: number): Promise<readonly MessageId[]> {
+    return this.#read(({ view }) => view.childrenOf(id, limit));
+  }
+
+  findByIndex(key: Uint8Array, page: IndexPage): Promise<readonly FoundMessage[]> {
+    return this.#read(({ view }) => view.findByIndex(key, page));
+  }
+
+  readLog(page: LogPage): Promise<readonly StoredMessage[]> {
+    return this.#read(({ log }) => log.read(page));
+  }
+
+  readLogBackwards(page: BackwardsPage): Promise<readonly StoredMessage[]> {
+    return this.#read(({ log }) => log.readBackwards(page));
+  }
+
+  getPending(id: MessageId): Promise<PendingRecord | undefined> {
+    return this.#read(({ index }) => index.getPending(id));
+  }
+
+  readPending(page: PendingPage): Promise<readonly PendingRecord[]> {
+    return this.#read(({ index }) => index.readPending(page));
+  }
+
+  #readable(): Shelves {
+    if (!this.#isOpen) throw new TangleError('STORE_UNAVAILABLE', closedText);
+    return this.#shelves;
+  }
+
+  /** Kept count of while it runs, so that the databases are not closed under it. */
+  async #read<T>(work: (shelves: Shelves) => Promise<T>): Promise<T> {
+    const running = work(this.#readable());
+    this.#reads.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#reads.delete(running);
+    }
+  }
+
+  /** Waits for what was asked before. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#reopening;
+    await this.#lastWrite;
+    await this.#closeShelves();
+  }
+}
+
+/** Puts into memory what a reopening found beyond the messages that were acknowledged. */
+async function recallTail({ log, view }: Shelves, acknowledgedSeq: number): Promise<void> {
+  let fromSeq = acknowledgedSeq + 1;
+  for (;;) {
+    const page = await log.read({ fromSeq, limit: 1_000, maxBytes: 4 * 1024 * 1024 });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    await view.facts(page.map(({ id }) => id));
+    fromSeq = last.seq + 1;
+  }
+}

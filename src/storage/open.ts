@@ -1,0 +1,173 @@
+// Opens a data folder: lock, process id, version, network, recovery. Every refusal says what to do.
+import { mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TangleError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Shelves } from './append.ts';
+import { isLocked, isOutOfSpace, isWriteFailure, openDatabase } from './database.ts';
+import type { Database, OpenDatabase } from './database.ts';
+import type { IndexPlace } from './index-folder.ts';
+import type { Network } from './layout.ts';
+import { LevelStore } from './level-store.ts';
+import { loadLogState } from './log-state.ts';
+import { Log } from './log.ts';
+import { Recent } from './recent.ts';
+import { recoverIndex } from './recovery.ts';
+import type { Store } from './store.ts';
+import { View } from './view.ts';
+import { lookForHoles } from './write-ahead.ts';
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  /** `power-loss`: every append is fsynced before it resolves. */
+  readonly durability: 'power-loss' | 'process-crash';
+  readonly network: Network;
+  /** For blocks of both databases and facts in memory; write buffers (up to 16 MiB) come on top. */
+  readonly cacheBytes: number;
+  /** Makes the index again from the log. */
+  readonly reindex?: boolean | undefined;
+}
+
+export interface StoreDeps {
+  readonly log: Logger;
+  /** While messages are indexed at the start. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** The store failed and writes again; messages that were refused may be there now. */
+  readonly onReopened?: (() => void) | undefined;
+  /** The store failed and cannot be opened again: the node must end. */
+  readonly onFatal?: ((error: unknown) => void) | undefined;
+  readonly openDatabase?: OpenDatabase | undefined;
+  readonly freeBytes?: (() => Promise<number>) | undefined;
+}
+
+/** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
+const cacheShares = { log: 0.25, index: 0.5, recent: 0.25 };
+
+/**
+ * Throws STORE_LOCKED, STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, DISK_FULL, STORE_OPEN_FAILED. Takes as
+ * long as it must to index what the index lacks.
+ */
+export async function openStore(options: StoreOptions, deps: StoreDeps): Promise<Store> {
+  const { dataDir } = options;
+  const shelves = await openShelves(options, deps);
+  return new LevelStore(shelves, {
+    open: () => openShelves({ ...options, reindex: false }, deps),
+    freeBytes: deps.freeBytes ?? (() => freeBytesOf(dataDir)),
+    log: deps.log,
+    onReopened: deps.onReopened,
+    onFatal: deps.onFatal,
+  });
+}
+
+async function openShelves(options: StoreOptions, deps: StoreDeps): Promise<Shelves> {
+  try {
+    return await openBoth(options, deps);
+  } catch (error) {
+    if (error instanceof TangleError && !isWriteFailure(error)) throw error;
+    throw openFailure(options.dataDir, error);
+  }
+}
+
+async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves> {
+  const { dataDir, network, cacheBytes } = options;
+  const openDb = deps.openDatabase ?? openDatabase;
+  await using opening = new AsyncDisposableStack();
+  const holes = await lookForHoles(dataDir);
+  const db = opening.use(
+    await openLog(dataDir, (path) => openDb(path, cacheBytes * cacheShares.log)),
+  );
+  opening.use(await signFolder(dataDir));
+  const state = await loadLogState(db, network);
+  if (state.isNew) await syncFolders(dataDir);
+  const log = await Log.open(db, options.durability === 'power-loss', state);
+  const place: IndexPlace = {
+    location: join(dataDir, 'index'),
+    openDatabase: openDb,
+    cacheBytes: cacheBytes * cacheShares.index,
+  };
+  const index = await recoverIndex(log, place, {
+    isReindexed: options.reindex === true,
+    isSuspect: holes.areSuspected,
+    log: deps.log,
+    onProgress: deps.onProgress,
+  });
+  opening.use(index);
+  await holes.forget();
+  const recent = new Recent(cacheBytes * cacheShares.recent);
+  const owned = opening.move();
+  return {
+    log,
+    index,
+    recent,
+    view: new View(log, index, recent),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Opening takes LevelDB's lock, which the system drops with the process. */
+async function openLog(
+  dataDir: string,
+  openDb: (location: string) => Promise<Database>,
+): Promise<Database> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    return await openDb(join(dataDir, 'log'));
+  } catch (error) {
+    throw isLocked(error) ? await lockedBy(dataDir, error) : error;
+  }
+}
+
+async function lockedBy(dataDir: string, cause: unknown): Promise<TangleError> {
+  const pid = await readFile(pidFile(dataDir), 'utf8').catch(() => 'unknown');
+  return new TangleError(
+    'STORE_LOCKED',
+    `The data folder ${dataDir} is in use by process ${pid.trim()}. Stop that one, or choose another folder.`,
+    { details: { dataDir, pid: pid.trim() }, cause },
+  );
+}
+
+/** Makes the names of a new folder and of what lies in it as durable as LevelDB makes the bytes. */
+async function syncFolders(dataDir: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  for (const path of [join(dataDir, 'log'), dataDir, dirname(dataDir)]) {
+    await using folder = await open(path);
+    await folder.sync();
+  }
+}
+
+function pidFile(dataDir: string): string {
+  return join(dataDir, 'midge.pid');
+}
+
+/** For people and for the sentence above; the lock itself is LevelDB's. */
+async function signFolder(dataDir: string): Promise<AsyncDisposable> {
+  await writeFile(pidFile(dataDir), `${process.pid}\n`);
+  return { [Symbol.asyncDispose]: () => rm(pidFile(dataDir), { force: true }) };
+}
+
+async function freeBytesOf(dataDir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dataDir);
+  return bavail * bsize;
+}
+
+function openFailure(dataDir: string, cause: unknown): TangleError {
+  const reason = reasonOf(cause);
+  return isOutOfSpace(cause)
+    ? new TangleError(
+        'DISK_FULL',
+        `The disk with the data folder ${dataDir} has no room left. Free some, then start again.`,
+        { cause },
+      )
+    : new TangleError(
+        'STORE_OPEN_FAILED',
+        `The data folder ${dataDir} cannot be opened (${reason}). Look at its permissions and its disk; ` +
+          'if its log is damaged, restore it from a backup or move it away to start with an empty one.',
+        { details: { dataDir, reason }, cause },
+      );
+}
+
+/** LevelDB's own words are in the cause of "Database failed to open". */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : reasonOf(error.cause);
+}
