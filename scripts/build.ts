@@ -1,13 +1,17 @@
-// Bundles the node into dist/. Runs in `prepare`, so after `npm ci` there is something to start.
-import { rm } from 'node:fs/promises';
+// Makes dist/: the WebAssembly kernels and the bundled node. Runs in `prepare`, so after `npm ci` there is
+// something to start and to test.
+import { rename, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
+import { buildKernel } from './build-kernel.ts';
 
 const outdir = 'dist';
+/** Built beside and moved into place at the end, so that a build that fails breaks nothing. */
+const workdir = `${outdir}.${process.pid}`;
 
-await rm(outdir, { recursive: true, force: true });
+await buildKernel(workdir);
 await build({
   entryPoints: { cli: 'src/cli.ts', 'pow-worker': 'src/pow/worker.ts' },
-  outdir,
+  outdir: workdir,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -23,3 +27,5 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
+await rm(outdir, { recursive: true, force: true });
+await rename(workdir, outdir);
