@@ -9,7 +9,7 @@ if (major < 24) {
   );
   process.exitCode = 1;
 } else {
-  import('node:module').then(function (nodeModule) {
+  void import('node:module').then(function (nodeModule) {
     // Measured in docs/decisions/002-launcher-flags.md.
     nodeModule.enableCompileCache();
     return import('../dist/cli.js').catch(function (error) {

@@ -3,8 +3,8 @@ import { encodeMessage } from '../../src/protocol/codec.ts';
 import { genesisId, messageIdOf, networkIdOf, powDigestOf } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { compareBytes } from '../../src/protocol/bytes.ts';
-import { scoreOf } from '../../src/protocol/score.ts';
-import { verifyWork } from '../../src/pow/verify.ts';
+import { requiredZeros } from '../../src/protocol/score.ts';
+import { chooseMiner, makeMiner } from '../../src/pow/choose.ts';
 
 export const testNetwork = { name: 'midge-test', id: networkIdOf('midge-test') };
 
@@ -40,17 +40,13 @@ export function aMessage(wish: MessageWish = {}): TestMessage {
   return { id: messageIdOf(bytes), bytes, parents };
 }
 
-/** Tries nonces from 0 on, 32 in one pass, until the score is reached. */
+const miner = makeMiner(chooseMiner({}));
+
+/** Writes a nonce into the last eight bytes with which the score is reached; the same one every time. */
 export function mineInPlace(bytes: Uint8Array, minScore: number): void {
-  const digest = powDigestOf(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
   if (minScore <= 0) return;
-  for (let base = 0n; ; base += 32n) {
-    const work = Array.from({ length: 32 }, (_, lane) => ({ digest, nonce: base + BigInt(lane) }));
-    const hit = Array.from(verifyWork(work)).findIndex((z) => scoreOf(z, bytes.length) >= minScore);
-    if (hit >= 0) {
-      view.setBigUint64(bytes.length - 8, base + BigInt(hit), true);
-      return;
-    }
-  }
+  miner.start(powDigestOf(bytes), 0, requiredZeros(bytes.length, minScore));
+  let nonce: bigint | undefined;
+  while (nonce === undefined) nonce = miner.run(8);
+  new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(bytes.length - 8, nonce, true);
 }
