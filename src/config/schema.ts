@@ -1,6 +1,6 @@
 // THE table of settings. Types, defaults, bounds, flags, environment names, help and docs come from
 // here; a new setting is one entry, and the line that reads it.
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { Type } from 'typebox';
 import type { Static, TSchemaOptions, TString } from 'typebox';
@@ -39,6 +39,12 @@ export const settingsSchema = Type.Object({
         description: 'Address the REST API listens on. Port 0 asks for a free one.',
         default: '127.0.0.1:14265',
       }),
+      trustedProxies: Type.Array(ipNetwork(), {
+        description:
+          'Proxies whose X-Forwarded-For names the client; clients share mining fairly, so behind a proxy all are one without it.',
+        default: [],
+        maxItems: 1000,
+      }),
     },
     { title: 'REST API' },
   ),
@@ -75,7 +81,8 @@ export const settingsSchema = Type.Object({
         description:
           'A message whose parent got its first child longer ago than this is never offered as a tip.',
         default: 15 * minuteMs,
-        minimum: 1000,
+        // Tips live 3 s after their first approval, and none may be stale.
+        minimum: 5000,
         maximum: 30 * dayMs,
       }),
     },
@@ -92,6 +99,49 @@ export const settingsSchema = Type.Object({
         default: workersOfThisMachine,
         minimum: 1,
         maximum: 256,
+      }),
+      cpuBudget: Type.Number({
+        description: 'Share of all cores that mining may use.',
+        default: 0.5,
+        minimum: 0.05,
+        maximum: 1,
+      }),
+      maxZeros: Type.Integer({
+        description:
+          'Trailing zeros of the hardest work done for clients; each more takes three times as long, and 17 are enough for nearly every message at score 4000.',
+        default: 17,
+        minimum: 1,
+        // A nonce has 64 bits: there are just 3^40 of them.
+        maximum: 40,
+      }),
+      queueSize: Type.Integer({
+        description: 'Messages that may wait to be mined.',
+        default: 32,
+        minimum: 1,
+        maximum: 10_000,
+      }),
+      refreshTipsIntervalMs: Type.Integer({
+        description: 'How often a message that is mined long gets newer parents.',
+        default: 5000,
+        minimum: 100,
+        maximum: 60 * minuteMs,
+      }),
+      maxJobMs: Type.Integer({
+        description: 'Longest time that one message is mined.',
+        default: 10 * minuteMs,
+        minimum: 1000,
+        maximum: dayMs,
+      }),
+      quotaHashesPerMinute: Type.Integer({
+        description: 'Most hashes a minute that one client gets; 0 sets no limit.',
+        default: 0,
+        minimum: 0,
+        maximum: 1_000_000_000_000,
+      }),
+      wideVectors: Type.Boolean({
+        description:
+          'Try vectors of 256 bits, an experimental switch of V8, and use them if they are faster.',
+        default: false,
       }),
     },
     { title: 'Proof of work' },
@@ -135,6 +185,22 @@ export const settingsSchema = Type.Object({
 export type Config = DeepReadonly<Static<typeof settingsSchema>>;
 
 type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+
+function ipNetwork(): TString {
+  return Type.Refine(
+    Type.String({
+      placeholder: 'ADDRESS[/BITS]',
+      allowed: 'IP addresses and networks such as 10.0.0.0/8',
+    }),
+    isIpNetwork,
+  );
+}
+
+function isIpNetwork(text: string): boolean {
+  const parts = /^(?<address>[^/%]+)(?:\/(?<bits>\d{1,3}))?$/.exec(text)?.groups;
+  const version = isIP(parts?.['address'] ?? '');
+  return version !== 0 && Number(parts?.['bits'] ?? 0) <= (version === 4 ? 32 : 128);
+}
 
 function hostPort(options: TSchemaOptions): TString {
   return Type.Refine(

@@ -12,6 +12,18 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
     allowed: ['127.0.0.1:0', 'localhost:65535', '[::1]:14265', '0.0.0.0:1', 'my-host.example:80'],
     refused: ['localhost', ':80', 'h:65536', 'h:-1', 'h:1x', '::1:80', '[::x]:80', '[]:1', 'a b:1'],
   },
+  'api.trustedProxies': {
+    allowed: ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', 'fd00::/8', '2001:db8::1/128'],
+    refused: [
+      'proxy',
+      '10.0.0.0/33',
+      '10.0.0/8',
+      'fd00::/129',
+      '::1%lo',
+      '1.2.3.4/',
+      '1.2.3.4/8/8',
+    ],
+  },
   'network.name': {
     allowed: ['x', 'chrysalis-mainnet', 'x'.repeat(64)],
     refused: ['', 'x'.repeat(65), 'a b', 'ä', 'a\n'],
@@ -34,13 +46,21 @@ function edgesOf({ path, schema }: Setting): { allowed: unknown[]; refused: unkn
   const { enum: words, type, minimum, maximum } = schema;
   if (words !== undefined) return { allowed: [...words], refused: ['', `${words[0]!}x`] };
   if (type === 'boolean') return { allowed: [true, false], refused: ['yes', 'TRUE', ''] };
-  if (type !== 'integer') return texts[path]!;
+  if (type === 'array') {
+    const { allowed, refused } = texts[path]!;
+    return { allowed: alone(allowed), refused: alone(refused) };
+  }
+  if (type !== 'integer' && type !== 'number') return texts[path]!;
   expect([minimum, maximum]).not.toContain(undefined);
+  const fraction = type === 'integer' ? [minimum! + 0.5] : [];
   return {
     allowed: [minimum, maximum],
-    refused: [minimum! - 1, maximum! + 1, minimum! + 0.5, '', 'x', '1e3', '0x10', ' 1'],
+    refused: [minimum! - 1, maximum! + 1, ...fraction, '', 'x', '1e3', '0x10', ' 1'],
   };
 }
+
+/** Each value as a list of its own. */
+const alone = (values: readonly unknown[]): unknown[][] => values.map((value) => [value]);
 
 describe('the table', () => {
   it('has names that differ in every place', () => {
@@ -68,7 +88,7 @@ describe('the table', () => {
     expect(Object.values(file)).not.toContain(undefined);
     for (const [index, setting] of settings.entries()) {
       const text = String(file[index]);
-      expect(() => load([setting], { argv: [`${setting.flag}=${text}`] })).not.toThrow();
+      expect(() => load([setting], { env: { [setting.variable]: text } })).not.toThrow();
     }
   });
 });
@@ -81,7 +101,8 @@ describe.each(settings.map((setting) => [setting.path, setting] as const))('%s',
       path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value),
     );
 
-  it.each(allowed)('can be %j in the file, the environment and a flag', (value) => {
+  // A value that is a list would be spread over the parameters of the test.
+  it.each(alone(allowed))('can be %j in the file, the environment and a flag', (value) => {
     const text = String(value);
     expect(load(settings, { readFile: () => fileWith(value) })).toContainEqual(value);
     expect(load([setting], { env: { [variable]: text } })).toEqual([value]);
@@ -89,7 +110,7 @@ describe.each(settings.map((setting) => [setting.path, setting] as const))('%s',
     expect(load([setting], { argv: [`${flag}=${text}`] })).toEqual([value]);
   });
 
-  it.each(refused)('is refused as %j everywhere', (value) => {
+  it.each(alone(refused))('is refused as %j everywhere', (value) => {
     const text = String(value);
     const start = `${path} (`;
     expect(() => load(settings, { readFile: () => fileWith(value) })).toThrow(start);
@@ -99,7 +120,7 @@ describe.each(settings.map((setting) => [setting.path, setting] as const))('%s',
 
   it('is refused in the file when its type is another', () => {
     const wrong = typeof allowed[0] === 'string' ? 5 : String(allowed[0]);
-    for (const value of [wrong, null, [], {}, [allowed[0]]]) {
+    for (const value of [wrong, null, [5], {}, [allowed[0]]]) {
       expect(() => load(settings, { readFile: () => fileWith(value) })).toThrow(path);
     }
   });
