@@ -40,7 +40,8 @@ export class NodeProcess implements AsyncDisposable {
       ...options.settings,
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const child = spawn(process.execPath, ['bin/midge.js', 'run', ...args], {
+    const launcher = ['--max-semi-space-size=4', 'bin/midge.js'];
+    const child = spawn(process.execPath, [...launcher, 'run', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const node = new NodeProcess(child);
