@@ -86,7 +86,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     health,
     log: deps.log.child({ component: 'api' }),
   };
-  const api = opening.use(await openApi({ bind: config.api.bind }, apiDeps));
+  const api = opening.use(await openApi(config.api, apiDeps));
 
   const owned = opening.move();
   return {
