@@ -31,6 +31,9 @@ export const isAcknowledged = (
   answer: Awaited<ReturnType<typeof attach>>,
 ): answer is Acknowledged => 'id' in answer;
 
+/** One search finds a thousand messages; more under one index could not all be checked by it. */
+const maxPerIndex = 500;
+
 /** Attaches from several connections at once until told to stop or the node is gone. */
 export async function attachMany(
   url: string,
@@ -41,8 +44,10 @@ export async function attachMany(
   let goesOn = true;
   const one = async (): Promise<void> => {
     while (goesOn) {
-      const data = `${options.index} ${next++} `.padEnd(options.sizeBytes ?? 0, '.');
-      const answer = await attach(url, options.index, data).catch(() => undefined);
+      const number = next++;
+      const index = `${options.index} ${Math.floor(number / maxPerIndex)}`;
+      const data = `${number} `.padEnd(options.sizeBytes ?? 0, '.');
+      const answer = await attach(url, index, data).catch(() => undefined);
       if (answer === undefined || !isAcknowledged(answer)) goesOn = false;
       else if (!onAcknowledged(answer)) goesOn = false;
     }
