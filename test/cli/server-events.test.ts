@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { eventData } from '../../src/cli/server-events.ts';
 
-const read = (...chunks: string[]): Promise<string[]> =>
+const read = (...chunks: string[]): Promise<unknown[]> =>
   Readable.from(eventData(Readable.from(chunks) as AsyncIterable<string>)).toArray();
 
 describe('the data of events', () => {
