@@ -16,7 +16,7 @@ const statusSchema = Type.Object({
   running: Type.Integer({ description: 'jobs' }),
   queued: Type.Integer({ description: 'jobs' }),
   queueSize: Type.Integer({ description: 'jobs that may be queued' }),
-  queuedHashes: Type.Number({ description: 'what all jobs still need on average' }),
+  queuedHashes: Type.Number({ description: 'what the queued jobs need on average' }),
   isBackingOff: Type.Boolean({ description: 'mining rests because the node itself is late' }),
 });
 
@@ -30,12 +30,15 @@ const estimateSchema = Type.Object({
   reason: Type.Optional(Type.String({ description: 'the slug of the refusal' })),
 });
 
+type Status = Readonly<Static<typeof statusSchema>>;
+type Estimate = Readonly<Static<typeof estimateSchema>>;
+
 export interface PowDeps {
   /** Absent when proof of work for clients is switched off. */
   readonly pow?:
     | {
-        readonly status: () => Readonly<Static<typeof statusSchema>>;
-        readonly estimate: (sizeBytes: number) => Readonly<Static<typeof estimateSchema>>;
+        readonly status: () => Status;
+        readonly estimate: (sizeBytes: number) => Estimate;
       }
     | undefined;
 }
@@ -72,10 +75,14 @@ export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
       if (pow === undefined) throw new TangleError('POW_DISABLED');
       const estimate = pow.estimate(sizeBytes);
       if (estimate.isAccepted) return { data: estimate };
-      const isTooHard = estimate.zeros > pow.status().maxZeros;
-      return { data: { ...estimate, reason: isTooHard ? 'pow_too_hard' : 'pow_busy' } };
+      return { data: { ...estimate, reason: reasonOf(estimate, pow.status()) } };
     },
   });
+}
+
+function reasonOf({ zeros }: Estimate, { maxZeros, queued, queueSize }: Status): string {
+  if (zeros > maxZeros) return 'pow_too_hard';
+  return queued >= queueSize ? 'pow_busy' : 'pow_deadline';
 }
 
 const sizeWords = `a number from 1 to ${maxMessageBytes}`;

@@ -10,7 +10,7 @@ const status = {
   hashesPerSecond: 1_500_000,
   maxZeros: 14,
   running: 1,
-  queued: 2,
+  queued: 32,
   queueSize: 32,
   queuedHashes: 1e9,
   isBackingOff: false,
@@ -53,6 +53,13 @@ describe('GET /api/midge/v1/pow/estimate', () => {
     await using api = await openTestApi({ pow });
     const { json } = await ask(api, { path: `${path}/estimate?bytes=${bytes}` });
     expect(json).toEqual({ data: { ...pow.estimate(bytes), ...(reason && { reason }) } });
+  });
+
+  it('that would take too long says so', async () => {
+    const idle = { ...pow, status: () => ({ ...status, queued: 0 }) };
+    await using api = await openTestApi({ pow: idle });
+    const { json } = await ask(api, { path: `${path}/estimate?bytes=500` });
+    expect(json).toMatchObject({ data: { isAccepted: false, reason: 'pow_deadline' } });
   });
 
   it.each([
