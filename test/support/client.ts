@@ -1,4 +1,5 @@
 // The smallest client: attaches by JSON, keeps what was acknowledged, checks it later byte for byte.
+import { randomBytes } from 'node:crypto';
 import { messageIdHex, messageIdOf } from '../../src/protocol/ids.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
 
@@ -46,7 +47,8 @@ export async function attachMany(
     while (goesOn) {
       const number = next++;
       const index = `${options.index} ${Math.floor(number / maxPerIndex)}`;
-      const data = `${number} `.padEnd(options.sizeBytes ?? 0, '.');
+      // Random, because LevelDB compresses what repeats.
+      const data = `${number} ${randomBytes(((options.sizeBytes ?? 0) * 3) / 4).toString('base64')}`;
       const answer = await attach(url, index, data).catch(() => undefined);
       if (answer === undefined || !isAcknowledged(answer)) goesOn = false;
       else if (!onAcknowledged(answer)) goesOn = false;
