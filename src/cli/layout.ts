@@ -10,9 +10,12 @@ const gap = 2;
 
 const widest = 100;
 
+/** Narrower than this nothing is laid out; some terminals say that they are 0 columns wide. */
+const narrowest = 40;
+
 /** How wide text may be: as the terminal, but not so wide that lines are hard to read. */
-export function readableWidth(): number {
-  return Math.min(process.stdout.columns ?? widest, widest);
+export function readableWidth(columns: number | undefined = process.stdout.columns): number {
+  return columns === undefined || columns < narrowest ? widest : Math.min(columns, widest);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alignColumns, wrap } from '../../src/cli/layout.ts';
+import { alignColumns, readableWidth, wrap } from '../../src/cli/layout.ts';
 
 describe('columns', () => {
   it('are as wide as their widest cell and end without spaces', () => {
@@ -22,6 +22,14 @@ describe('columns', () => {
 
   it('may be none', () => {
     expect(alignColumns([])).toBe('');
+  });
+});
+
+describe('the width of text', () => {
+  it('follows the terminal within what can be read, and does not believe in none', () => {
+    expect([undefined, 0, 39, 40, 100, 300].map((columns) => readableWidth(columns))).toEqual([
+      100, 100, 100, 40, 100, 100,
+    ]);
   });
 });
 
