@@ -4,6 +4,7 @@ import { TangleError } from '../errors.ts';
 import type { MinerKernel } from '../pow/choose.ts';
 import { jsonFlag } from './command.ts';
 import type { Command } from './command.ts';
+import { cpuTimeMs } from './cpu-time.ts';
 import { jsonLine } from './escape.ts';
 import { measurePeer, peers } from './pow-peers.ts';
 import { powReport, reportText } from './pow-report.ts';
@@ -28,7 +29,7 @@ export const benchPow: Command = {
     },
   ],
   details:
-    "Tells how many hashes per second each of the node's kernels makes on this machine, and the miners of other IOTA libraries where they are installed; and how long messages take with the score and the CPU budget of the settings. Whatever else runs meanwhile makes it slower.",
+    "Tells how many hashes per second each of the node's kernels makes on this machine, and the miners of other IOTA libraries where they are installed; and how long messages take with the score and the CPU budget of the settings. CPU time is measured, so that other programs disturb it little.",
   examples: [
     ['midge bench pow', 'this machine, with the settings of a node started here'],
     ['midge bench pow --pow.cpu-budget 1 --network.min-pow-score 100', 'other settings'],
@@ -78,12 +79,12 @@ async function measure(durationMs: number, wideVectors: boolean): Promise<Measur
 function callsPerSecond(call: () => unknown, durationMs: number): number {
   // Until it is optimized.
   for (let count = 0; count < 20; count++) call();
-  const startMs = performance.now();
+  const startMs = cpuTimeMs();
   let elapsedMs = 0;
   let count = 0;
   for (; elapsedMs < durationMs; count++) {
     call();
-    elapsedMs = performance.now() - startMs;
+    elapsedMs = cpuTimeMs() - startMs;
   }
   return (count / elapsedMs) * 1000;
 }

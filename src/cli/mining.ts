@@ -69,8 +69,9 @@ export function rateWords(hashesPerSecond: number): string {
   return `${(hashesPerSecond / 1e3).toFixed(1)} kH/s`;
 }
 
-/** `0.3 s`, `12 s`, `4 min`, `2.5 h`. */
+/** `300 ms`, `1.2 s`, `12 s`, `4 min`, `2.5 h`. */
 export function durationWords(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
   const seconds = durationMs / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;

@@ -1,5 +1,6 @@
 // How fast the field's own miners are on this machine, where they are installed. Midge neither needs nor
 // ships them.
+import { cpuTimeMs } from './cpu-time.ts';
 
 /** A name that no bundler follows, of a class that implements `IPowProvider`. */
 interface Peer {
@@ -29,9 +30,9 @@ export async function measurePeer({ name, exported }: Peer): Promise<number | un
   const Provider = memberOf(module, exported);
   if (!isProviderClass(Provider)) return undefined;
   const provider = new Provider(1);
-  const startMs = performance.now();
+  const startMs = cpuTimeMs();
   const nonce = await provider.pow(message, targetScore);
-  return ((Number(nonce) + 1) / (performance.now() - startMs)) * 1000;
+  return ((Number(nonce) + 1) / (cpuTimeMs() - startMs)) * 1000;
 }
 
 function memberOf(module: unknown, name: string): unknown {

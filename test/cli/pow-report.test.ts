@@ -39,7 +39,7 @@ describe('what hash rates mean', () => {
     const text = reportText(powReport(measured, settings));
     expect(text).toContain('simd-128       1.59 MH/s  used by the node\n');
     expect(text).toContain('@iota/iota.js  5.5 kH/s\n');
-    expect(text).toContain('398 bytes   13     1,594,323   1.0 s       0.5 s          120\n');
+    expect(text).toContain('398 bytes   13     1,594,323   1.0 s       500 ms         120\n');
     expect(text).toMatch(/The CPU budget is 50 % of 4 cores: 2\.0 of 3 threads, 3\.19 MH\/s\.$/);
   });
 });

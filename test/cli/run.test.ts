@@ -14,9 +14,10 @@ interface Line {
 /** Any free port, easy work, one thread. */
 const light = ['--api.bind=127.0.0.1:0', '--network.min-pow-score=1', '--pow.workers=1'];
 
-function startNode() {
+function startNode(...flags: string[]) {
   const dataDir = join(newFolder(), 'data');
-  const child = spawn(process.execPath, [cliPath, 'run', '--data-dir', dataDir, ...light]);
+  const args = [cliPath, 'run', '--data-dir', dataDir, ...light, ...flags];
+  const child = spawn(process.execPath, args);
   const lines: Line[] = [];
   const ready = Promise.withResolvers<string>();
   createInterface(child.stdout).on('line', (line) => {
@@ -67,6 +68,19 @@ describe('midge run', () => {
 
     const reindexed = await midge(['db', 'reindex', '--data-dir', dataDir]);
     expect(reindexed).toMatchObject({ code: 0, stdout: `Indexed 1 message of ${dataDir}.\n` });
+  });
+
+  it('mines for nobody when it is told so, and says so', async () => {
+    using node = startNode('--pow.enabled=false');
+    const url = await node.ready;
+    const read = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
+    expect(await read('/api/v1/info')).toMatchObject({ data: { features: [] } });
+    expect(await read('/api/midge/v1/pow')).toEqual({ data: { enabled: false } });
+    const attached = await midge(['attach', 'greetings', 'hello', '--node', url]);
+    expect(attached).toMatchObject({ code: 1, stdout: '' });
+    expect(attached.stderr).toContain('(HTTP 400, pow_disabled)');
+    node.child.kill();
+    expect(await node.ended).toEqual({ code: 0, stderr: '' });
   });
 
   it('goes on when nobody reads what it writes', async () => {
