@@ -7,6 +7,7 @@ import type { FastifyReply } from 'fastify';
  */
 export function closeOf({ raw: response }: FastifyReply): AbortSignal {
   const closed = new AbortController();
-  response.once('close', () => closed.abort());
+  if (response.destroyed) closed.abort();
+  else response.once('close', () => closed.abort());
   return closed.signal;
 }
