@@ -21,7 +21,9 @@ export async function followJob(node: NodeClient, begun: JobReply): Promise<stri
   let job = begun;
   while (isRunning(job)) {
     line.show(miningLine(job));
-    for await (job of node.jobEvents(job.jobId, signal)) line.show(miningLine(job));
+    for await (job of node.jobEvents(job.jobId, signal)) {
+      if (isRunning(job)) line.show(miningLine(job));
+    }
     if (!isRunning(job)) break;
     if (signal.aborted) await cancel(node, job);
     job = await node.job(job.jobId);
@@ -43,13 +45,14 @@ function idOf({ messageId, error }: JobReply): string {
   throw new TangleError('NODE_REFUSED', escapeLine(`The node could not attach it: ${words}`));
 }
 
-const barWidth = 20;
+/** So that the line fits a terminal of 80 columns. */
+const barWidth = 15;
 
 /** A job in one line for people. */
 export function miningLine({ state, progress }: JobReply): string {
   if (progress === undefined) return 'Waiting for the node';
   const { position, expectedMs } = progress;
-  const more = expectedMs === null ? '' : `, ${durationWords(expectedMs)} more on average`;
+  const more = expectedMs === null ? '' : `, about ${durationWords(expectedMs)} more`;
   if (state === 'queued') return `Waiting at place ${position} of the queue${more}`;
   return `${bar(progress)}, ${rateWords(progress.hashesPerSecond)}${more}`;
 }
@@ -58,7 +61,7 @@ export function miningLine({ state, progress }: JobReply): string {
 function bar({ hashes, expectedHashes }: ProgressReply): string {
   const share = expectedHashes > 0 ? hashes / expectedHashes : 0;
   const filled = Math.min(barWidth, Math.floor(share * barWidth));
-  const percent = `${Math.floor(share * 100)} % of the expected work`;
+  const percent = `${Math.floor(share * 100)} % of expected work`;
   const drawn = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
   return `${drawn} ${percent}${share > 1 ? ', luck needed' : ''}`;
 }
