@@ -37,7 +37,7 @@ export type Attach = (draft: Draft, call: AttachCall) => Promise<Outcome>;
 
 export interface MineProgress {
   readonly state: 'queued' | 'mining';
-  /** Jobs ahead in the queue. */
+  /** In the queue: 1 is next; 0 while mining. */
   readonly position: number;
   /** Tried so far, and needed on average. */
   readonly hashes: number;
