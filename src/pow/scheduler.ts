@@ -9,18 +9,18 @@ export interface Claim {
 }
 
 interface Client<Job> {
-  /** Its use: hashes that were given to it, on the scale of `FairQueue.#shareSoFar`. */
+  /** Its use: where its next job begins, on the scale of `FairQueue.#shareSoFar`. */
   use: number;
   readonly waiting: Job[];
   running: number;
 }
 
 /**
- * Weighted fair queueing with equal weights. Were the machine shared out evenly at every instant,
- * each client would have had so many hashes by now: that is the share so far. A client's first job
- * begins at the share so far, the next where the one before ends, and the job that would end first
- * is next. So who comes rarely is served soon, who asks for much gets what others leave, and no job
- * is overtaken for ever.
+ * Fair queueing with equal weights. Had the machine been shared out evenly, each client that has
+ * jobs would have had so many hashes by now: that is the share so far. A client's next job begins at
+ * the share so far, or where its last one ended if that is more, and the job that ends first is
+ * next; of equals, that of the client that was served longest ago. So who comes rarely is served
+ * soon, who asks for much gets what others leave, and no job is overtaken for ever.
  */
 export class FairQueue<Job extends Claim> {
   readonly #limit: number;
@@ -52,14 +52,14 @@ export class FairQueue<Job extends Claim> {
    * The job that has to go before this one can be added: none, this one, or the last one of the
    * client that would have most, if the one who asks would have less.
    */
-  loserTo(job: Job): Job | undefined {
-    return this.#size < this.#limit ? undefined : this.#lastOfGreediest(job);
+  loserTo<Asking extends Claim>(asking: Asking): Job | Asking | undefined {
+    return this.#size < this.#limit ? undefined : this.#lastOfGreediest(asking);
   }
 
   add(job: Job): void {
     assert(this.#size < this.#limit);
     const client = this.#clientOf(job);
-    if (client.waiting.length === 0) client.use = Math.max(client.use, this.#shareSoFar);
+    if (client.waiting.length === 0) this.#catchUp(client);
     client.waiting.push(job);
     this.#size += 1;
     this.#hashes += job.cost;
@@ -73,7 +73,9 @@ export class FairQueue<Job extends Claim> {
     this.#takeOut(client, job);
     client.use += job.cost;
     client.running += 1;
-    this.#shareSoFar += job.cost / this.#activeCount();
+    this.#catchUp(client);
+    this.#clients.delete(job.client);
+    this.#clients.set(job.client, client); // the map keeps them in the order in which they were served
     return job;
   }
 
@@ -87,6 +89,7 @@ export class FairQueue<Job extends Claim> {
   end(job: Job, unusedHashes: number): void {
     const client = this.#clientOf(job);
     assert(client.running > 0 && unusedHashes >= 0);
+    this.#shareSoFar += (job.cost - unusedHashes) / this.#activeCount();
     client.running -= 1;
     client.use -= unusedHashes;
     this.#forget();
@@ -112,9 +115,9 @@ export class FairQueue<Job extends Claim> {
     return ahead;
   }
 
-  #lastOfGreediest(asking: Job): Job {
+  #lastOfGreediest<Asking extends Claim>(asking: Asking): Job | Asking {
     let most = this.#useAfter(asking);
-    let last = asking;
+    let last: Job | Asking = asking;
     for (const [name, { use, waiting }] of this.#clients) {
       const job = waiting.at(-1);
       const wanted = use + sumOf(waiting);
@@ -145,24 +148,29 @@ export class FairQueue<Job extends Claim> {
     this.#hashes -= job.cost;
   }
 
+  /** Nobody saves up what others had while it did not ask. */
+  #catchUp(client: Client<Job>): void {
+    client.use = Math.max(client.use, this.#shareSoFar);
+  }
+
   #activeCount(): number {
-    return [...this.#clients.values()].filter((client) => isActive(client)).length;
+    return [...this.#clients.values()].filter((client) => hasJobs(client)).length;
   }
 
   /** Whoever has no job and no more than the share so far is like one who never came. */
   #forget(): void {
+    // When nobody has a job, nobody is owed anything.
     if (this.#activeCount() === 0) {
       this.#clients.clear();
       this.#shareSoFar = 0;
-      return;
     }
     for (const [name, client] of this.#clients) {
-      if (!isActive(client) && client.use <= this.#shareSoFar) this.#clients.delete(name);
+      if (!hasJobs(client) && client.use <= this.#shareSoFar) this.#clients.delete(name);
     }
   }
 }
 
-function isActive({ waiting, running }: Client<Claim>): boolean {
+function hasJobs({ waiting, running }: Client<Claim>): boolean {
   return waiting.length > 0 || running > 0;
 }
 

@@ -164,13 +164,19 @@ class FairPowService implements PowService {
   }
 
   estimate(sizeBytes: number): PowEstimate {
-    const { maxZeros, minPowScore, maxJobMs, queueSize } = this.#options;
+    const { maxZeros, minPowScore, maxJobMs } = this.#options;
     const zeros = requiredZeros(sizeBytes, minPowScore);
-    const cost = expectedHashes(zeros);
-    const { queueMs, miningMs } = this.#forecast({ client: '', cost });
+    const claim = { client: '', cost: expectedHashes(zeros) };
+    const { queueMs, miningMs } = this.#forecast(claim);
     const isInTime = queueMs + miningMs <= maxJobMs;
-    const isAccepted = zeros <= maxZeros && isInTime && this.#queue.size < queueSize;
-    return { sizeBytes, zeros, expectedHashes: cost, expectedMs: miningMs, queueMs, isAccepted };
+    return {
+      sizeBytes,
+      zeros,
+      expectedHashes: claim.cost,
+      expectedMs: miningMs,
+      queueMs,
+      isAccepted: zeros <= maxZeros && isInTime && this.#queue.loserTo(claim) !== claim,
+    };
   }
 
   setCpuBudget(share: number): void {

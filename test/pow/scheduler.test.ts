@@ -169,4 +169,32 @@ describe('the queue, whatever happens,', () => {
       }),
     );
   });
+
+  it('serves a newcomer after at most one job of each client that waits', () => {
+    const others = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(others, fc.integer({ min: 0, max: 50 }), (jobCounts, servedBefore) => {
+        const queue = new FairQueue<Job>(99);
+        for (const [client, count] of jobCounts.entries()) {
+          for (let asked = 0; asked < count; asked++) ask(queue, job(String(client)));
+        }
+        for (let count = 0; count < servedBefore; count++) {
+          for (const { client } of serve(queue, 1)) ask(queue, job(client));
+        }
+        ask(queue, job('newcomer'));
+        const order = queue.inOrder().map(({ client }) => client);
+        expect(order.indexOf('newcomer')).toBeLessThanOrEqual(jobCounts.length);
+      }),
+    );
+  });
+
+  it('remembers few, however many come one after the other', () => {
+    const queue = new FairQueue<Job>(99);
+    for (let count = 0; count < 1_000; count++) {
+      for (const client of ['regular', `once ${count}`]) ask(queue, job(client));
+      serve(queue, 2);
+      ask(queue, job('regular'));
+      expect(queue.clientCount).toBeLessThan(10);
+    }
+  });
 });
