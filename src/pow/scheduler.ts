@@ -27,7 +27,6 @@ export class FairQueue<Job extends Claim> {
   readonly #clients = new Map<string, Client<Job>>();
   #shareSoFar = 0;
   #size = 0;
-  #hashes = 0;
 
   /** `limit`: jobs that may wait, at least one. */
   constructor(limit: number) {
@@ -40,7 +39,7 @@ export class FairQueue<Job extends Claim> {
 
   /** Expected hashes of all that wait. */
   get hashes(): number {
-    return this.#hashes;
+    return sumOf([...this.#clients.values()].flatMap(({ waiting }) => waiting));
   }
 
   /** Clients it remembers: those with jobs, and those who are ahead of the others. */
@@ -62,7 +61,6 @@ export class FairQueue<Job extends Claim> {
     if (client.waiting.length === 0) this.#catchUp(client);
     client.waiting.push(job);
     this.#size += 1;
-    this.#hashes += job.cost;
   }
 
   /** Takes out the next job, which is running from now on until `end`. */
@@ -145,7 +143,6 @@ export class FairQueue<Job extends Claim> {
     assert(index !== -1);
     waiting.splice(index, 1);
     this.#size -= 1;
-    this.#hashes -= job.cost;
   }
 
   /** Nobody saves up what others had while it did not ask. */
