@@ -4,8 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { apiBench } from './api.ts';
+import { budgetBench } from './budget.ts';
 import { codecBench } from './codec.ts';
 import { intakeBench } from './intake.ts';
+import { powBench } from './pow.ts';
 import { printTable } from './table.ts';
 import type { Mode, Row } from './table.ts';
 
@@ -13,6 +15,8 @@ const benches: Readonly<Record<string, (mode: Mode) => Promise<readonly Row[]>>>
   codec: codecBench,
   intake: intakeBench,
   api: apiBench,
+  pow: powBench,
+  budget: budgetBench,
 };
 
 const { values, positionals } = parseArgs({
