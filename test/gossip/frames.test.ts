@@ -47,6 +47,8 @@ function inPieces(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   return pieces;
 }
 
+const hexOf = (frame: Frame): string => Buffer.from(encodeFrame(frame)).toString('hex');
+
 describe('frames', () => {
   it('are the bytes that nodes of other makes write', () => {
     const heartbeat = {
@@ -56,7 +58,6 @@ describe('frames', () => {
       connectedNeighbours: 4,
       syncedNeighbours: 5,
     };
-    const hexOf = (frame: Frame): string => Buffer.from(encodeFrame(frame)).toString('hex');
     expect(hexOf({ type: 'heartbeat', heartbeat })).toBe('040e000100000002010000030000000405');
     expect(hexOf({ type: 'milestone-request', index: 258 })).toBe('01040002010000');
     expect(hexOf({ type: 'message', bytes: new Uint8Array(300).fill(7) })).toBe(
