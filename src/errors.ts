@@ -75,6 +75,8 @@ export const errorTable = {
   POW_DISABLED: local('Proof of work for clients is switched off on this node.'),
   POW_BUSY: later('The queue for proof of work is full.'),
   POW_TOO_HARD: local('The message needs more work than this node does for clients.'),
+  POW_QUOTA: later('The client has asked for as much proof of work as it may for now.'),
+  POW_DEADLINE: later('The work cannot be, or was not, done in the time a job may take.'),
   POW_ABORTED: later('Mining was cancelled before a nonce was found.'),
   POW_FAILED: later('The proof of work miner failed; the node logs why.'),
 
@@ -109,6 +111,11 @@ export const errorTable = {
   METHOD_NOT_ALLOWED: local('The route is not for this method.'),
   MESSAGE_NOT_FOUND: local('No such message is stored here.'),
   MILESTONE_NOT_FOUND: local('No such milestone is stored here.'),
+  JOB_NOT_FOUND: local('No such job is kept here.'),
+  TOO_MANY_LISTENERS: later(
+    'As many clients listen to jobs as may; a job can be asked after, too.',
+  ),
+  IDEMPOTENCY_KEY_REUSED: local('The Idempotency-Key was sent with another body before.'),
   NO_LEDGER: local('This node keeps no ledger.'),
   FORBIDDEN_HOST: local('The Host header names a machine this node does not answer for.'),
   INTERNAL: later('An unexpected fault of this node; it is logged.'),

@@ -10,7 +10,7 @@ import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
 import type { EventLoopWatch } from './event-loop.ts';
 import type { Logger } from './log.ts';
-import { openPowPool } from './pow/pool.ts';
+import { openPowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
 import { networkIdOf } from './protocol/ids.ts';
 import { openStore } from './storage/open.ts';
@@ -61,9 +61,9 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const tangle = opening.use(await openTangle(config, deps));
   const pow = config.pow.enabled
     ? opening.use(
-        await openPowPool(
-          { workers: config.pow.workers },
-          { log: deps.log.child({ component: 'pow' }) },
+        await openPowService(
+          { ...config.pow, minPowScore: config.network.minPowScore },
+          { log: deps.log.child({ component: 'pow' }), clock: deps.clock ?? systemClock },
         ),
       )
     : undefined;
@@ -72,21 +72,19 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     readFacts: (ids) => tangle.store.facts(ids),
     intake: tangle.intake,
     verifyWork,
-    mine:
-      pow === undefined
-        ? undefined
-        : async (job) => ({ nonce: await pow.mine(job), digest: job.digest }),
+    mine: pow && ((job) => pow.mine(job)),
   });
   const health = (): HealthCheck[] => healthChecks(tangle.store, loop);
   const apiDeps: ApiDeps = {
     attach,
+    pow,
     store: tangle.store,
     selectTips: () => tangle.tips.select(),
     info: () => nodeInfo(config, health(), tangle.rate.perSecond()),
     health,
     log: deps.log.child({ component: 'api' }),
   };
-  const api = opening.use(await openApi({ bind: config.api.bind }, apiDeps));
+  const api = opening.use(await openApi(config.api, apiDeps));
 
   const owned = opening.move();
   return {

@@ -11,6 +11,7 @@ import type { Bind } from './bind.ts';
 import { addBodyParsers, maxBodyBytes } from './body.ts';
 import { refuseBroken } from './broken-requests.ts';
 import { codedError } from './fastify-errors.ts';
+import { makeFaultLog } from './fault-log.ts';
 import { problemOf } from './problem.ts';
 import type { ApiServer } from './route.ts';
 
@@ -28,6 +29,7 @@ export const limits = {
 
 const corsOptions = {
   origin: '*',
+  methods: ['GET', 'HEAD', 'POST', 'DELETE'],
   exposedHeaders: ['location', 'retry-after', 'x-request-id'],
   maxAge: 86_400,
   strictPreflight: false,
@@ -43,12 +45,11 @@ export interface AppDeps {
 /** A server without routes; nothing listens yet. */
 export function makeApp({ bind, stopping, log }: AppDeps): ApiServer {
   const nextRequestId = makeRequestIds();
+  const logFault = makeFaultLog(log);
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const coded = codedError(error);
     const problem = problemOf(coded, request.id);
-    if (problem.status === 500) {
-      log.error({ requestId: request.id, err: coded.cause ?? coded }, 'request failed');
-    }
+    logFault(coded, request.id);
     const headers = { ...problem.headers, 'x-request-id': request.id };
     void reply.code(problem.status).headers(headers).send(problem.body);
   };

@@ -56,10 +56,14 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   POW_DISABLED: 400,
   POW_TOO_HARD: 400,
 
+  // The client may not now.
+  POW_QUOTA: 429,
+
   // The node cannot now.
   INTAKE_BUSY: 503,
   STOPPING: 503,
   POW_BUSY: 503,
+  POW_DEADLINE: 503,
   POW_ABORTED: 503,
   POW_FAILED: 503,
   STORE_UNAVAILABLE: 503,
@@ -74,6 +78,9 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   METHOD_NOT_ALLOWED: 405,
   MESSAGE_NOT_FOUND: 404,
   MILESTONE_NOT_FOUND: 404,
+  JOB_NOT_FOUND: 404,
+  TOO_MANY_LISTENERS: 503,
+  IDEMPOTENCY_KEY_REUSED: 400,
   NO_LEDGER: 501,
   NEIGHBOUR_UNKNOWN: 404,
   FORBIDDEN_HOST: 403,

@@ -1,30 +1,49 @@
 // All routes there are.
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { makeStartAttach } from './attachments.ts';
+import type { AttachmentsDeps } from './attachments.ts';
 import type { ApiServer } from './route.ts';
 import { attachRoutes } from './routes/attach.ts';
-import type { AttachDeps } from './routes/attach.ts';
 import { healthRoutes } from './routes/health.ts';
 import type { HealthDeps } from './routes/health.ts';
 import { infoRoutes } from './routes/info.ts';
 import type { InfoDeps } from './routes/info.ts';
+import { jobRoutes } from './routes/jobs.ts';
+import type { JobsDeps } from './routes/jobs.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { messagesRoutes } from './routes/messages.ts';
 import type { MessagesDeps } from './routes/messages.ts';
 import { milestonesRoutes } from './routes/milestones.ts';
+import { powRoutes } from './routes/pow.ts';
+import type { PowDeps } from './routes/pow.ts';
 import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
 import { tipsRoutes } from './routes/tips.ts';
 import type { TipsDeps } from './routes/tips.ts';
 
 /** What the routes ask of the rest of the node. */
-export interface RouteDeps extends AttachDeps, HealthDeps, InfoDeps, TipsDeps {
+export interface RouteDeps
+  extends
+    Omit<AttachmentsDeps, 'clock'>,
+    Pick<JobsDeps, 'log'>,
+    HealthDeps,
+    InfoDeps,
+    PowDeps,
+    TipsDeps {
   readonly store: MessagesDeps['store'] & SearchDeps['store'];
+  readonly clock?: Clock | undefined;
 }
 
-export function addRoutes(app: ApiServer, deps: RouteDeps): void {
+export function addRoutes(app: ApiServer, given: RouteDeps): void {
+  const deps = { ...given, clock: given.clock ?? systemClock };
+  const startAttach = makeStartAttach(deps);
   healthRoutes(app, deps);
   infoRoutes(app, deps);
   tipsRoutes(app, deps);
-  attachRoutes(app, deps);
+  attachRoutes(app, { startAttach });
+  jobRoutes(app, { ...deps, startAttach });
+  powRoutes(app, deps);
   messagesRoutes(app, deps);
   searchRoutes(app, deps);
   milestonesRoutes(app);

@@ -1,8 +1,8 @@
 // The REST API: opens it on an address and closes it within a second.
 import assert from 'node:assert/strict';
-import type { Logger } from '../log.ts';
 import { makeApp } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
+import { makeClientOf } from './clients.ts';
 import type { ApiServer } from './route.ts';
 import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
@@ -13,11 +13,11 @@ export type { NodeInfo } from './routes/info.ts';
 export interface ApiOptions {
   /** `HOST:PORT`; port 0 asks for a free one. */
   readonly bind: string;
+  /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For names the client. */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
 
-export interface ApiDeps extends Omit<RouteDeps, 'stopping'> {
-  readonly log: Logger;
-}
+export type ApiDeps = Omit<RouteDeps, 'stopping' | 'clientOf'>;
 
 export interface Api extends AsyncDisposable {
   /** As in a URL: an IPv6 address in brackets. */
@@ -34,7 +34,8 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   const bind = await parseBind(options.bind);
   const stopping = new AbortController();
   const app = makeApp({ bind, stopping: stopping.signal, log: deps.log });
-  addRoutes(app, { ...deps, stopping: stopping.signal });
+  const clientOf = makeClientOf(options.trustedProxies);
+  addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
   try {
     await app.listen({ host: bind.address, port: bind.port });
   } catch (error) {

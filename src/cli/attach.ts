@@ -4,11 +4,13 @@ import { TangleError } from '../errors.ts';
 import { maxMessageBytes } from '../protocol/message.ts';
 import { readAtMost } from './bounded.ts';
 import { makeNodeClient } from './client.ts';
+import type { NodeClient } from './client.ts';
 import { jsonFlag, nodeFlag, parameterAt } from './command.ts';
 import type { Command } from './command.ts';
 import { jsonLine } from './escape.ts';
 import { indexHexOf, indexWords } from './index-key.ts';
 import { alignColumns, counted } from './layout.ts';
+import { followJob } from './mining.ts';
 import { nodeUrlOf } from './node-url.ts';
 import { withSpinner } from './progress.ts';
 
@@ -18,7 +20,7 @@ export const attach: Command = {
   parameters: ['<index>', '<text|@file|->'],
   flags: [nodeFlag, jsonFlag],
   details:
-    'Sends data under an index, the name by which it can be found again. The data is the text itself, the bytes of a file, or what standard input holds. An index that is no text is written as 0x and hex.',
+    'Sends data under an index, the name by which it can be found again. The data is the text itself, the bytes of a file, or what standard input holds. An index that is no text is written as 0x and hex. Ctrl-C cancels.',
   examples: [
     ['midge attach greetings "hello Tangle"', 'a text'],
     ['midge attach photos @cat.jpg', 'a file of at most 32 KiB'],
@@ -29,8 +31,7 @@ export const attach: Command = {
     const indexHex = indexHexOf(parameterAt(call, 0));
     const data = await dataOf(parameterAt(call, 1));
     const node = makeNodeClient(nodeUrlOf(call));
-    const mining = node.attach(indexHex, Buffer.from(data).toString('hex'));
-    const messageId = await withSpinner('The node is mining,', mining);
+    const messageId = await attachTo(node, indexHex, Buffer.from(data).toString('hex'));
     const view = call.flags.has(jsonFlag.flag)
       ? jsonLine({ messageId })
       : alignColumns([
@@ -42,6 +43,13 @@ export const attach: Command = {
     call.print(view);
   },
 };
+
+/** As a job, so that its progress can be shown; a node without jobs is waited for. */
+async function attachTo(node: NodeClient, indexHex: string, dataHex: string): Promise<string> {
+  const job = await node.startJob(indexHex, dataHex);
+  if (job !== undefined) return followJob(node, job);
+  return withSpinner('The node is mining,', node.attach(indexHex, dataHex));
+}
 
 /** The bytes that the parameter means. Throws USAGE_INVALID. */
 async function dataOf(parameter: string): Promise<Uint8Array> {

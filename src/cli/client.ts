@@ -3,23 +3,32 @@ import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/schema';
 import { TangleError } from '../errors.ts';
 import { escapeLine } from './escape.ts';
-import { exchange } from './exchange.ts';
+import { exchange, listen } from './exchange.ts';
 import type { Answer, Question } from './exchange.ts';
 import {
   envelopeSchema,
   errorSchema,
   foundSchema,
+  jobSchema,
   messageSchema,
   submittedSchema,
 } from './replies.ts';
-import type { FoundReply, MessageReply } from './replies.ts';
+import type { FoundReply, JobReply, MessageReply } from './replies.ts';
 
 const readTimeoutMs = 30_000;
+const cancelTimeoutMs = 5_000;
 
 /** Every call throws NODE_UNREACHABLE or NODE_REFUSED. */
 export interface NodeClient {
   /** Takes as long as the node mines. Returns the message id. */
   attach(indexHex: string, dataHex: string): Promise<string>;
+  /** The same as a job, that runs or has ended; undefined when the node knows no jobs. */
+  startJob(indexHex: string, dataHex: string): Promise<JobReply | undefined>;
+  job(jobId: string): Promise<JobReply>;
+  /** Its states as they come. Ends when the job does, but may end before. */
+  jobEvents(jobId: string, signal: AbortSignal): AsyncGenerator<JobReply>;
+  /** A node that cannot be told is let be. */
+  cancelJob(jobId: string): Promise<void>;
   message(id: string): Promise<MessageReply>;
   /** The newest ids under an index. */
   find(indexHex: string): Promise<FoundReply>;
@@ -27,18 +36,38 @@ export interface NodeClient {
 
 /** `root` is the URL of the API, with or without a slash at its end. */
 export function makeNodeClient(root: string): NodeClient {
-  const routeOf = (path: string): URL => new URL(`${root.replace(/\/$/, '')}/api/v1/${path}`);
+  const base = `${root.replace(/\/$/, '')}/api`;
+  const routeOf = (path: string): URL => new URL(`${base}/v1/${path}`);
+  const jobUrl = (path = ''): URL => new URL(`${base}/midge/v1/attach${path}`);
   const read: Question = { method: 'GET', timeoutMs: readTimeoutMs };
   return {
     message: (id) => ask(routeOf(`messages/${id}`), read, messageSchema),
     find: (indexHex) => ask(routeOf(`messages?index=${indexHex}`), read, foundSchema),
     attach: async (index, data) => {
-      const body = JSON.stringify({ payload: { type: 2, index, data } });
-      const post: Question = { method: 'POST', body };
-      const { messageId } = await ask(routeOf('messages'), post, submittedSchema);
+      const { messageId } = await ask(routeOf('messages'), post(index, data), submittedSchema);
       return messageId;
     },
+    startJob: (index, data) => ask(jobUrl(), post(index, data), jobSchema).catch(undefinedFor404),
+    job: (jobId) => ask(jobUrl(`/${jobId}`), read, jobSchema),
+    jobEvents: async function* (jobId, signal) {
+      for await (const job of listen(jobUrl(`/${jobId}/events`), signal)) {
+        if (Check(jobSchema, job)) yield job;
+      }
+    },
+    cancelJob: async (jobId) => {
+      const question: Question = { method: 'DELETE', timeoutMs: cancelTimeoutMs };
+      await exchange(jobUrl(`/${jobId}`), question).catch(() => undefined);
+    },
   };
+}
+
+function post(index: string, data: string): Question {
+  return { method: 'POST', body: JSON.stringify({ payload: { type: 2, index, data } }) };
+}
+
+function undefinedFor404(error: unknown): undefined {
+  if (error instanceof TangleError && error.details['status'] === 404) return undefined;
+  throw error;
 }
 
 async function ask<Schema extends TSchema>(
@@ -71,7 +100,8 @@ function unreachable({ origin }: URL, error: unknown): TangleError {
 
 function refusal({ status, retryAfter, body }: Answer): TangleError {
   if (!Check(errorSchema, body)) {
-    return new TangleError('NODE_REFUSED', `The node answered with HTTP status ${status}.`);
+    const sentence = `The node answered with HTTP status ${status}.`;
+    return new TangleError('NODE_REFUSED', sentence, { details: { status } });
   }
   const { message, reason } = body.error;
   const label = reason === undefined ? `HTTP ${status}` : `HTTP ${status}, ${reason}`;

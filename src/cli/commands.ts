@@ -2,6 +2,7 @@
 import { nearest } from '../config/nearest.ts';
 import { TangleError } from '../errors.ts';
 import { attach } from './attach.ts';
+import { benchPow } from './bench-pow.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
@@ -9,7 +10,7 @@ import { read } from './read.ts';
 import { run } from './run.ts';
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [run, attach, read, config, dbReindex];
+export const commands: readonly Command[] = [run, attach, read, config, dbReindex, benchPow];
 
 /** The command whose name, of one word or two, stands at the beginning of the line. */
 export function findCommand(argv: readonly string[]): Command | undefined {

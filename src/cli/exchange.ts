@@ -4,12 +4,14 @@ import { request as requestHttp } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { readAtMost } from './bounded.ts';
+import { eventData } from './server-events.ts';
 
 export interface Question {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** JSON. */
   readonly body?: string;
   readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface Answer {
@@ -22,6 +24,9 @@ export interface Answer {
 /** Far above any answer of a node: the largest is a list of 1000 ids, or a message of 32 KiB in hex. */
 export const maxAnswerBytes = 1024 * 1024;
 
+/** Nodes write a comment every 15 s. */
+const maxSilenceMs = 60_000;
+
 /** Throws what node:http does. */
 export async function exchange(url: URL, question: Question): Promise<Answer> {
   const response = await responseTo(url, question);
@@ -30,12 +35,27 @@ export async function exchange(url: URL, question: Question): Promise<Answer> {
   return { status: statusCode, retryAfter: headers['retry-after'], body: parsed(bytes) };
 }
 
-function responseTo(url: URL, { method, body, timeoutMs }: Question): Promise<IncomingMessage> {
+/**
+ * The data of the server-sent events of an answer, JSON that is parsed. Ends with it, also where it breaks off, is silent for
+ * longer than a node is, or is no such answer: whoever needs more asks in another way.
+ */
+export async function* listen(url: URL, signal: AbortSignal): AsyncGenerator {
+  try {
+    const response = await responseTo(url, { method: 'GET', signal });
+    response.setTimeout(maxSilenceMs, () => response.destroy());
+    for await (const text of eventData(response.setEncoding('utf8'))) yield JSON.parse(text);
+  } catch {
+    // Says no more than the end does.
+  }
+}
+
+function responseTo(url: URL, question: Question): Promise<IncomingMessage> {
+  const { method, body, timeoutMs } = question;
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   const options: RequestOptions = {
     method,
     headers: body === undefined ? {} : { 'content-type': 'application/json' },
-    signal: timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs),
+    signal: timeoutMs === undefined ? question.signal : AbortSignal.timeout(timeoutMs),
   };
   return new Promise((resolve, reject) => {
     request(url, options, resolve).on('error', reject).end(body);

@@ -6,9 +6,10 @@ import type { Command } from './command.ts';
 import { commandsBelow, findCommand, unknownCommand } from './commands.ts';
 import { commandHelp, groupHelp, overview } from './help.ts';
 import { run } from './run.ts';
+import { exitCodeOfSigint } from './signals.ts';
 
 /** 2 says that the same line will fail again, so that a supervisor need not repeat it. */
-export type ExitCode = 0 | 1 | 2;
+export type ExitCode = 0 | 1 | 2 | typeof exitCodeOfSigint;
 
 /** What a command line meets; tests give their own. */
 export interface Surroundings {
@@ -29,7 +30,7 @@ export async function main(argv: readonly string[], around: Surroundings): Promi
     return 0;
   } catch (error) {
     around.printError(`midge: ${sentenceOf(error)}`);
-    return isUsage(error) ? 2 : 1;
+    return exitCodeOf(error);
   }
 }
 
@@ -92,9 +93,10 @@ async function call(
   await command.run({ config, effective, flags, parameters: rest, print });
 }
 
-function isUsage(error: unknown): boolean {
+function exitCodeOf(error: unknown): ExitCode {
   const code = error instanceof TangleError ? error.code : undefined;
-  return code === 'USAGE_INVALID' || code === 'CONFIG_INVALID';
+  if (code === 'POW_ABORTED') return exitCodeOfSigint;
+  return code === 'USAGE_INVALID' || code === 'CONFIG_INVALID' ? 2 : 1;
 }
 
 /** What is not coded is our own fault, and only that is worth a stack. */

@@ -23,6 +23,21 @@ export async function withSpinner<T>(label: string, work: Promise<T>): Promise<T
   }
 }
 
+export interface StatusLine extends Disposable {
+  show(text: string): void;
+}
+
+/** One line that is written anew each time; silent where nobody watches. */
+export function openStatusLine(): StatusLine {
+  const { stderr } = process;
+  if (!stderr.isTTY) return { show: () => undefined, [Symbol.dispose]: () => undefined };
+  return {
+    // A line that wraps could not be cleared.
+    show: (text) => void stderr.write(clearLine + text.slice(0, stderr.columns - 1)),
+    [Symbol.dispose]: () => void stderr.write(clearLine),
+  };
+}
+
 export interface Progress extends Disposable {
   update(done: number, total: number): void;
 }

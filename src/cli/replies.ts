@@ -31,6 +31,25 @@ export const errorSchema = Type.Object({
   error: Type.Object({ message: Type.String(), reason: Type.Optional(Type.String()) }),
 });
 
+const progressSchema = Type.Object({
+  position: Type.Integer(),
+  hashes: Type.Number(),
+  expectedHashes: Type.Number(),
+  hashesPerSecond: Type.Number(),
+  // What has no end is null in JSON.
+  expectedMs: Type.Union([Type.Number(), Type.Null()]),
+});
+export type ProgressReply = Static<typeof progressSchema>;
+
+export const jobSchema = Type.Object({
+  jobId: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+  state: Type.Enum(['queued', 'mining', 'done', 'failed']),
+  progress: Type.Optional(progressSchema),
+  messageId: Type.Optional(id),
+  error: Type.Optional(errorSchema.properties.error),
+});
+export type JobReply = Static<typeof jobSchema>;
+
 const indexationSchema = Type.Object({
   type: Type.Literal(2),
   index: hex,

@@ -1,11 +1,12 @@
-// How a running node is asked to end.
+// How a running node, or a command that waits for one, is asked to end.
 import type { EventEmitter } from 'node:events';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 
 /** Ctrl-C under npm arrives twice within milliseconds: from the terminal, and passed on by npm. */
 const echoMs = 1000;
-const exitCodeOfSigint = 130;
+/** As shells say it: 128 and the number of the signal. */
+export const exitCodeOfSigint = 130;
 
 interface SignalDeps {
   readonly signals: EventEmitter;
@@ -28,6 +29,21 @@ export function stopSignal(deps: SignalDeps = ofThisProcess): Promise<NodeJS.Sig
   deps.signals.on('SIGINT', onSignal);
   deps.signals.on('SIGTERM', onSignal);
   return promise;
+}
+
+/** Its signal is aborted by SIGINT and SIGTERM, which do nothing else until it is disposed of. */
+export function interruption(
+  signals: EventEmitter = process,
+): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const onSignal = (): void => controller.abort();
+  for (const name of ['SIGINT', 'SIGTERM']) signals.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const name of ['SIGINT', 'SIGTERM']) signals.off(name, onSignal);
+    },
+  };
 }
 
 function leaveAtOnce(): never {

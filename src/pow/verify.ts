@@ -1,14 +1,14 @@
 // How much work stands behind each of a list of messages.
-import type { VerifyKernel, Work } from './kernels.ts';
-import { LaneVerifier } from './lanes.ts';
+import { chooseVerifier } from './choose.ts';
+import type { Work } from './kernels.ts';
 
 export type { Work } from './kernels.ts';
 
-const kernel: VerifyKernel = new LaneVerifier();
+const kernel = chooseVerifier();
 
 /**
  * Trailing zeros of the hash of each, exact, in order. Runs on the calling thread; many at a time
- * cost far less than one by one (measured: 4 us each against 45).
+ * cost far less than one by one (see docs/architecture.md, measured by bench/pow).
  */
 export function verifyWork(work: readonly Work[]): Uint8Array {
   return kernel.verify(work);

@@ -1,31 +1,47 @@
-// The thread that mines: an entry point of its own, loaded by Piscina (see pool.ts).
+// The thread that mines: an entry point of its own, loaded by Piscina (see miners.ts).
 import os from 'node:os';
-import { threadId } from 'node:worker_threads';
-import type { MiningKernel } from './kernels.ts';
-import { LaneMiner } from './lanes.ts';
+import { workerData } from 'node:worker_threads';
+import { CpuAccount, monotonicUs, Purse, sliceUs } from './budget.ts';
+import { makeMiner } from './choose.ts';
+import { controlWords } from './worker-task.ts';
+import type { MineTask, MinerData } from './worker-task.ts';
 
-export interface MineTask {
-  readonly digest: Uint8Array;
-  readonly zeros: number;
-  /** Shared memory; the pool makes it 1 when nobody wants the nonce any more. */
-  readonly cancelled: Int32Array;
-}
+const maxBatches = 4096;
 
-/** Under a millisecond of mining between two looks at the flag. */
-const batchesPerSlice = 16;
-
-const kernel: MiningKernel = new LaneMiner();
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- miners.ts posts it; Node knows no type
+const { kernel, account: memory } = workerData as MinerData;
+const account = new CpuAccount(memory);
+const purse = new Purse(account);
+const miner = makeMiner(kernel);
+let batchesPerSlice = 8;
 
 yieldToTheNode();
 
 /** A nonce that reaches the zeros, or undefined when the task was cancelled before. */
-export function mine({ digest, zeros, cancelled }: MineTask): bigint | undefined {
-  kernel.start(digest, threadId & 0xffff, zeros);
-  while (Atomics.load(cancelled, 0) === 0) {
-    const nonce = kernel.run(batchesPerSlice);
+export function mine({ digest, zeros, space, control }: MineTask): bigint | undefined {
+  const isCancelled = (): boolean => Atomics.load(control, controlWords.cancelled) !== 0;
+  miner.start(digest, space, zeros);
+  while (purse.awaitTurn(isCancelled)) {
+    const nonce = mineSlice(control);
     if (nonce !== undefined) return nonce;
   }
   return undefined;
+}
+
+function mineSlice(control: Int32Array): bigint | undefined {
+  const batches = batchesPerSlice;
+  const startUs = monotonicUs();
+  const nonce = miner.run(batches);
+  Atomics.add(control, controlWords.batches, batches);
+  account.addHashes(batches * kernel.lanes);
+  if (nonce === undefined) setPace(monotonicUs() - startUs);
+  return nonce;
+}
+
+/** Towards slices of the length that is paid for. */
+function setPace(tookUs: number): void {
+  const factor = Math.min(Math.max(sliceUs / tookUs, 0.5), 2);
+  batchesPerSlice = Math.min(Math.max(Math.round(batchesPerSlice * factor), 1), maxBatches);
 }
 
 /** On Linux "process 0" is the calling thread; elsewhere it is the whole node, so not there. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
 import { maxBodyBytes } from '../../src/api/body.ts';
+import { makeClientOf } from '../../src/api/clients.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { silentLogger } from '../../src/log.ts';
 import { standIns } from './harness.ts';
@@ -17,14 +18,16 @@ async function routes(): Promise<Set<string>> {
   app.addHook('onRoute', ({ url }) => {
     found.add(url);
   });
-  addRoutes(app, { ...standIns, stopping });
+  addRoutes(app, { ...standIns, clientOf: makeClientOf(), stopping });
   // What comes after our own routes is the preflight of CORS.
   return new Set(found);
 }
 
 describe('docs/api.md', () => {
   it('has every route, and none besides', async () => {
-    const named = page.matchAll(/`(?:GET |POST )?(\/health|\/api\/(?:midge\/)?v1\/[^`?]+)[^`]*`/g);
+    const named = page.matchAll(
+      /`(?:GET |POST |DELETE )?(\/health|\/api\/(?:midge\/)?v1\/[^`?]+)[^`]*`/g,
+    );
     expect(new Set([...named].map(([, path]) => path))).toEqual(await routes());
   });
 

@@ -42,7 +42,7 @@ describe('closing', () => {
   it('answers running attaches with 503 and closes their connections', async () => {
     const started = Promise.withResolvers<undefined>();
     const api = await openTestApi({
-      attach: async (_draft, signal): Promise<Outcome> => {
+      attach: async (_draft, { signal }): Promise<Outcome> => {
         started.resolve(undefined);
         await once(signal, 'abort');
         return { kind: 'busy', error: new TangleError('POW_ABORTED') };

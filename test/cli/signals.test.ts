@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { stopSignal } from '../../src/cli/signals.ts';
+import { interruption, stopSignal } from '../../src/cli/signals.ts';
 
 function listen() {
   const signals = new EventEmitter();
@@ -33,5 +33,19 @@ describe('a signal to stop', () => {
     clock.nowMs += 1_001;
     signals.emit('SIGINT', 'SIGINT');
     expect(left).toEqual([6_001]);
+  });
+});
+
+describe('an interruption', () => {
+  it.each(['SIGINT', 'SIGTERM'])('is noticed only while somebody waits: %s', (name) => {
+    const signals = new EventEmitter();
+    {
+      using waiting = interruption(signals);
+      expect(waiting.signal.aborted).toBe(false);
+      signals.emit(name, name);
+      signals.emit(name, name);
+      expect(waiting.signal.aborted).toBe(true);
+    }
+    expect(signals.eventNames()).toEqual([]);
   });
 });

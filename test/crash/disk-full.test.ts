@@ -41,7 +41,7 @@ describe('a node on a full disk', () => {
         await using node = await NodeProcess.start({ dataDir });
         await attachMany(
           node.url,
-          { index: 'filling', connections: 8, sizeBytes: 2_000 },
+          { index: 'filling', connections: 8, sizeBytes: 6_000 },
           (message) => acknowledged.push(message) > 0,
         );
         expect(acknowledged.length).toBeGreaterThan(100);

@@ -1,5 +1,6 @@
-// worker.ts, but it tells when a job begins and misbehaves when asked to.
-import { type MineTask, mine as mineProperly } from '../../src/pow/worker.ts';
+// worker.ts, but it tells when a search begins and misbehaves when asked to.
+import type { MineTask } from '../../src/pow/worker-task.ts';
+import { mine as mineProperly } from '../../src/pow/worker.ts';
 import { bootFailure, misbehaviour, startedChannel } from './misbehaviour.ts';
 
 if (process.env[bootFailure] !== undefined) throw new Error('no worker today');

@@ -1,4 +1,5 @@
 // The smallest client: attaches by JSON, keeps what was acknowledged, checks it later byte for byte.
+import { randomBytes } from 'node:crypto';
 import { messageIdHex, messageIdOf } from '../../src/protocol/ids.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
 
@@ -31,6 +32,9 @@ export const isAcknowledged = (
   answer: Awaited<ReturnType<typeof attach>>,
 ): answer is Acknowledged => 'id' in answer;
 
+/** One search finds a thousand messages; more under one index could not all be checked by it. */
+const maxPerIndex = 500;
+
 /** Attaches from several connections at once until told to stop or the node is gone. */
 export async function attachMany(
   url: string,
@@ -41,8 +45,11 @@ export async function attachMany(
   let goesOn = true;
   const one = async (): Promise<void> => {
     while (goesOn) {
-      const data = `${options.index} ${next++} `.padEnd(options.sizeBytes ?? 0, '.');
-      const answer = await attach(url, options.index, data).catch(() => undefined);
+      const number = next++;
+      const index = `${options.index} ${Math.floor(number / maxPerIndex)}`;
+      // Random, because LevelDB compresses what repeats.
+      const data = `${number} ${randomBytes(((options.sizeBytes ?? 0) * 3) / 4).toString('base64')}`;
+      const answer = await attach(url, index, data).catch(() => undefined);
       if (answer === undefined || !isAcknowledged(answer)) goesOn = false;
       else if (!onAcknowledged(answer)) goesOn = false;
     }

@@ -27,9 +27,9 @@ let answerWith: Attach;
 let api: Api;
 beforeAll(async () => {
   api = await openTestApi({
-    attach: (draft, signal) => {
+    attach: (draft, call) => {
       drafts.push(draft);
-      return answerWith(draft, signal);
+      return answerWith(draft, call);
     },
   });
 });
@@ -350,7 +350,7 @@ describe('a client that leaves', () => {
     const signals: AbortSignal[] = [];
     const started = Promise.withResolvers<undefined>();
     const finish = Promise.withResolvers<Outcome>();
-    answerWith = (_draft, signal) => {
+    answerWith = (_draft, { signal }) => {
       signals.push(signal);
       if (signals.length === 3) started.resolve(undefined);
       return finish.promise;

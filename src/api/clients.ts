@@ -1,0 +1,81 @@
+// Whom a request counts for when work is shared out: a subscriber, not one of the addresses it can take.
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+
+/** An IPv4 address, or the /64 of an IPv6 address: as `203.0.113.7`, `2001:db8:0:1::/64`. */
+export type ClientOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+
+/**
+ * `trustedProxies` are addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. The client
+ * is then the right-most address that is none of theirs: a proxy appends whom it sees, and what stands
+ * left of that is the client's own word. An entry that is no address counts for the proxy that wrote it.
+ */
+export function makeClientOf(trustedProxies: readonly string[] = []): ClientOf {
+  const trusted = networksOf(trustedProxies);
+  return ({ socket, headers }) => {
+    let client = addressOf(socket.remoteAddress ?? '');
+    const entries = String(headers['x-forwarded-for'] ?? '').split(',');
+    while (client !== undefined && trusted.check(client.text, client.family)) {
+      const before = addressOf(entries.pop() ?? '');
+      if (before === undefined) break;
+      client = before;
+    }
+    return client === undefined ? 'unknown' : subscriberOf(client);
+  };
+}
+
+function networksOf(texts: readonly string[]): BlockList {
+  const networks = new BlockList();
+  for (const text of texts) {
+    const [address = '', bits] = text.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) networks.addAddress(address, family);
+    else networks.addSubnet(address, Number(bits), family);
+  }
+  return networks;
+}
+
+interface Address {
+  /** IPv6 written out: eight groups without leading zeros. */
+  readonly text: string;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/** Some proxies write a port, too: `203.0.113.7:4711`, `[2001:db8::1]:4711`. */
+const withPort = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d{1,5})?$/;
+
+function addressOf(text: string): Address | undefined {
+  const entry = text.trim();
+  const parts = withPort.exec(entry);
+  const address = (parts?.[1] ?? parts?.[2] ?? entry).replace(/%.*$/, '');
+  if (isIP(address) === 4) return { text: address, family: 'ipv4' };
+  return isIP(address) === 6 ? ipv6Of(address) : undefined;
+}
+
+/** An IPv4 address that came as IPv6 (`::ffff:203.0.113.7`), as it does to a server on `::`, is IPv4 again. */
+function ipv6Of(address: string): Address {
+  const groups = groupsOf(address);
+  const isMapped = groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff';
+  if (!isMapped) return { text: groups.join(':'), family: 'ipv6' };
+  const bytes = groups.slice(6).flatMap((group) => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+  return { text: bytes.join('.'), family: 'ipv4' };
+}
+
+/** The URL parser knows every way to write an IPv6 address and leaves only `::` to undo. */
+function groupsOf(address: string): string[] {
+  const { hostname } = new URL(`http://[${address}]`);
+  const [head = [], tail = []] = hostname
+    .slice(1, -1)
+    .split('::')
+    .map((half) => half.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail];
+}
+
+/** Whoever has one IPv6 address has 2^64 of them. */
+function subscriberOf({ text, family }: Address): string {
+  return family === 'ipv4' ? text : `${text.split(':').slice(0, 4).join(':')}::/64`;
+}

@@ -1,0 +1,143 @@
+// New messages, for clients that do not wait: a job to ask after, to listen to, to cancel.
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import type { Clock } from '../../clock.ts';
+import { TangleError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { attachSchema } from '../attach-body.ts';
+import type { AttachBody } from '../attach-body.ts';
+import type { AttachState } from '../attachment.ts';
+import type { StartAttach } from '../attachments.ts';
+import { takeBytes } from '../body.ts';
+import type { ClientOf } from '../clients.ts';
+import { closeOf } from '../close.ts';
+import { makeFaultLog } from '../fault-log.ts';
+import { JobEvents } from '../job-events.ts';
+import { Jobs } from '../jobs.ts';
+import type { Job } from '../jobs.ts';
+import { problemOf } from '../problem.ts';
+import { dataOf, hex, problemSchema, problems } from '../route.ts';
+import type { ApiServer } from '../route.ts';
+
+export interface JobsDeps {
+  readonly startAttach: StartAttach;
+  readonly clientOf: ClientOf;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const attachUrl = '/api/midge/v1/attach';
+const jobUrl = `${attachUrl}/:jobId`;
+
+/** Of all clients together; each holds a connection. */
+export const maxListeners = 256;
+
+/** A refusal is told at once if it comes this soon; later it is the result of the job. */
+const admissionMs = 1000;
+
+const params = Type.Object({ jobId: hex('16 bytes') });
+
+const jobSchema = Type.Object({
+  jobId: hex('16 bytes'),
+  state: Type.Enum(['queued', 'mining', 'done', 'failed']),
+  progress: Type.Optional(
+    Type.Object({
+      position: Type.Integer({ description: 'place in the queue; 1 is next, 0 while it is mined' }),
+      hashes: Type.Number({ description: 'tried so far' }),
+      expectedHashes: Type.Number({ description: 'needed on average' }),
+      hashesPerSecond: Type.Number(),
+      expectedMs: Type.Number({ description: 'from now on to the nonce, on average' }),
+    }),
+  ),
+  messageId: Type.Optional(hex('32 bytes')),
+  error: Type.Optional(problemSchema.properties.error),
+});
+
+const eventsType = 'text/event-stream';
+/** What proxies must know to pass each event on at once. */
+const eventsHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+const eventsSchema = Type.Unsafe<Readable>({ type: 'string', contentMediaType: eventsType });
+
+export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
+  const jobs = new Jobs(deps.clock);
+  postRoute(app, jobs, deps);
+  eventsRoute(app, jobs);
+
+  app.route({
+    method: 'GET',
+    url: jobUrl,
+    schema: { params, response: { 200: dataOf(jobSchema), ...problems } },
+    handler: ({ params: { jobId } }) => {
+      const job = jobs.get(jobId);
+      return { data: jobView(job, job.attachment.state) };
+    },
+  });
+
+  app.route({
+    method: 'DELETE',
+    url: jobUrl,
+    schema: { params, response: { 204: Type.Null(), ...problems } },
+    handler: ({ params: { jobId } }, reply) => {
+      jobs.cancel(jobId);
+      void reply.code(204);
+      return null;
+    },
+  });
+}
+
+function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: JobsDeps): void {
+  const logFault = makeFaultLog(log);
+  app.route<{ Body: AttachBody }>({
+    method: 'POST',
+    url: attachUrl,
+    schema: { ...attachSchema, response: { 202: dataOf(jobSchema), ...problems } },
+    onRequest: takeBytes,
+    handler: async (request, reply) => {
+      const attachment = startAttach(request);
+      attachment.want(closeOf(reply));
+      await Promise.race([attachment.admitted, delay(admissionMs, undefined, { ref: false })]);
+      if (attachment.state.name === 'failed') throw attachment.state.error;
+      const { id: requestId, raw } = request;
+      const job = jobs.jobOf({ attachment, client: clientOf(raw), requestId });
+      attachment.onEnd((end) => {
+        if (end.name === 'failed') logFault(end.error, requestId);
+      });
+      const data = jobView(job, attachment.state);
+      return reply.code(202).header('location', `${attachUrl}/${job.id}`).send({ data });
+    },
+  });
+}
+
+function eventsRoute(app: ApiServer, jobs: Jobs): void {
+  let listenerCount = 0;
+  app.route({
+    method: 'GET',
+    url: `${jobUrl}/events`,
+    // A HEAD would have to wait for the end.
+    exposeHeadRoute: false,
+    schema: { params, response: { 200: eventsSchema, ...problems } },
+    handler: ({ params: { jobId } }, reply) => {
+      const job = jobs.get(jobId);
+      if (listenerCount === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
+      const events = new JobEvents(job.attachment, (state) => jobView(job, state));
+      listenerCount += 1;
+      events.once('close', () => {
+        listenerCount -= 1;
+      });
+      reply.raw.setTimeout(0);
+      void reply.type(eventsType).headers(eventsHeaders);
+      return events;
+    },
+  });
+}
+
+function jobView({ id, requestId }: Job, state: AttachState): Static<typeof jobSchema> {
+  const job = { jobId: id, state: state.name };
+  if (state.name === 'done') return { ...job, messageId: state.messageId };
+  if (state.name === 'failed') return { ...job, ...problemOf(state.error, requestId).body };
+  if (state.progress === undefined) return job;
+  const { state: _, ...progress } = state.progress;
+  return { ...job, progress };
+}
