@@ -51,6 +51,15 @@ function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   return [...chunks, bytes.subarray(from)];
 }
 
+function verdictOn(chunks: readonly Uint8Array[]): string {
+  try {
+    for (const frame of decodeAll(chunks)) encodeSyncFrame(frame);
+    return 'decoded';
+  } catch (error) {
+    return error instanceof TangleError ? error.code : String(error);
+  }
+}
+
 describe('the frames of catch-up', () => {
   it('come out as they went in, however the bytes are cut', () => {
     fc.assert(
@@ -78,11 +87,7 @@ describe('the frames of catch-up', () => {
       fc.property(
         fc.array(fc.oneof(fc.uint8Array({ maxLength: 80 }), frames.map(encodeSyncFrame))),
         (chunks) => {
-          try {
-            for (const frame of decodeAll(chunks)) encodeSyncFrame(frame);
-          } catch (error) {
-            if (!(error instanceof TangleError) || error.code !== 'FRAME_INVALID') throw error;
-          }
+          expect(['decoded', 'FRAME_INVALID']).toContain(verdictOn(chunks));
         },
       ),
       { numRuns: runs },
