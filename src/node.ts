@@ -9,6 +9,10 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
 import type { EventLoopWatch } from './event-loop.ts';
+import { openGossip } from './gossip/gossip.ts';
+import type { Gossip, GossipOptions, SolidMessage } from './gossip/gossip.ts';
+import { openHost } from './gossip/host.ts';
+import type { Host } from './gossip/host.ts';
 import type { Logger } from './log.ts';
 import { openPowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -45,6 +49,8 @@ export interface NodeSummary {
   readonly durability: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
+  /** What other nodes write into their settings. */
+  readonly gossipAddresses: readonly string[];
   readonly neighbours: readonly string[];
   /** 0 when proof of work for clients is switched off. */
   readonly powWorkers: number;
@@ -58,7 +64,8 @@ export interface Node extends AsyncDisposable {
 export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
-  const tangle = opening.use(await openTangle(config, deps));
+  let forward: Announce | undefined;
+  const tangle = opening.use(await openTangle(config, deps, (messages) => forward?.(messages)));
   const pow = config.pow.enabled
     ? opening.use(
         await openPowService(
@@ -74,7 +81,9 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     verifyWork,
     mine: pow && ((job) => pow.mine(job)),
   });
-  const health = (): HealthCheck[] => healthChecks(tangle.store, loop);
+  const { host, gossip } = opening.use(await openNetwork(config, deps, tangle));
+  forward = (messages) => gossip.forward(messages);
+  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, gossip });
   const apiDeps: ApiDeps = {
     attach,
     pow,
@@ -88,10 +97,12 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, tangle.store, api),
+    info: summaryOf(config, { store: tangle.store, api, host, gossip }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+type Announce = (messages: readonly SolidMessage[]) => void;
 
 interface Tangle extends AsyncDisposable {
   readonly store: Store;
@@ -101,7 +112,7 @@ interface Tangle extends AsyncDisposable {
 }
 
 /** The node without its windows: the store, what is kept in memory of it, and the door. */
-async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
+async function openTangle(config: Config, deps: NodeDeps, announce: Announce): Promise<Tangle> {
   const { log, clock = systemClock } = deps;
   await using opening = new AsyncDisposableStack();
   const store: Store = opening.use(
@@ -128,7 +139,10 @@ async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
       verifyWork,
       clock,
       log: log.child({ component: 'intake' }),
-      announce: (messages) => rate.add(messages.length),
+      announce: (messages) => {
+        rate.add(messages.length);
+        announce(messages);
+      },
     }),
   );
   await intake.restore();
@@ -136,7 +150,47 @@ async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
   return { store, tips, intake, rate, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-function summaryOf(config: Config, store: Store, api: Api): NodeSummary {
+interface Network extends AsyncDisposable {
+  readonly host: Host;
+  readonly gossip: Gossip;
+}
+
+/** The window to the neighbours. */
+async function openNetwork(config: Config, deps: NodeDeps, tangle: Tangle): Promise<Network> {
+  await using opening = new AsyncDisposableStack();
+  const host = opening.use(await openHost({ ...config.gossip, dataDir: resolve(config.dataDir) }));
+  const gossip = opening.use(
+    await openGossip(gossipOptions(config), {
+      host,
+      submit: (bytes, source) => tangle.intake.submit(bytes, source),
+      readMessage: (id) => tangle.store.get(id)?.bytes,
+      clock: deps.clock ?? systemClock,
+      log: deps.log.child({ component: 'gossip' }),
+    }),
+  );
+  const owned = opening.move();
+  return { host, gossip, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function gossipOptions(config: Config): GossipOptions {
+  const { neighbours, maxUnknownNeighbours, maxBytesPerSecond } = config.gossip;
+  return {
+    networkId: networkIdOf(config.network.name),
+    dataDir: resolve(config.dataDir),
+    neighbours,
+    admission: { maxUnknown: maxUnknownNeighbours, maxUnknownPerBlock: 2 },
+    maxBytesPerSecond,
+  };
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly api: Api;
+  readonly host: Host;
+  readonly gossip: Gossip;
+}
+
+function summaryOf(config: Config, { store, api, host, gossip }: Parts): NodeSummary {
   return {
     version,
     networkName: config.network.name,
@@ -147,7 +201,8 @@ function summaryOf(config: Config, store: Store, api: Api): NodeSummary {
     durability: config.storage.durability,
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
-    neighbours: [],
+    gossipAddresses: host.addresses,
+    neighbours: gossip.neighbours().map(({ id, alias }) => alias ?? id),
     powWorkers: config.pow.enabled ? config.pow.workers : 0,
   };
 }
@@ -169,17 +224,28 @@ function intakeOptions(config: Config): IntakeOptions {
   };
 }
 
-function healthChecks(store: Store, loop: EventLoopWatch): HealthCheck[] {
+interface HealthSources {
+  readonly store: Store;
+  readonly loop: EventLoopWatch;
+  readonly gossip: Gossip;
+}
+
+function healthChecks({ store, loop, gossip }: HealthSources): HealthCheck[] {
   const { writable, code } = store.state();
   const delayMs = Math.round(loop.maxDelayMs());
   return [
-    writable
-      ? { name: 'store', ok: true }
-      : { name: 'store', ok: false, reason: `The store cannot write (${code ?? 'unknown'}).` },
-    delayMs < stuckLoopMs
-      ? { name: 'event-loop', ok: true }
-      : { name: 'event-loop', ok: false, reason: `The node was stuck for ${delayMs} ms.` },
+    check('store', writable, `The store cannot write (${code ?? 'unknown'}).`),
+    check('event-loop', delayMs < stuckLoopMs, `The node was stuck for ${delayMs} ms.`),
+    check(
+      'neighbours',
+      gossip.hasConfiguredNeighbour ?? true,
+      'None of the configured neighbours is connected.',
+    ),
   ];
+}
+
+function check(name: string, ok: boolean, reason: string): HealthCheck {
+  return ok ? { name, ok } : { name, ok, reason };
 }
 
 function nodeInfo(
