@@ -72,6 +72,8 @@ async function listen(options: HostOptions, privateKey: PrivateKey, gate: Gate):
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: maxWindowBytes } })],
       // Nodes of other makes ask both of everyone.
       services: { identify: identify(), ping: ping() },
+      // Heartbeats tell who is gone; a machine that is busy for some seconds is not.
+      connectionMonitor: { abortConnectionOnPingFailure: false },
       connectionManager: {
         maxConnections,
         maxIncomingPendingConnections: maxPendingConnections,
