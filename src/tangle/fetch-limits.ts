@@ -12,7 +12,7 @@ export interface FetchLimits {
   /** How far below a root, and how many messages for it, before it is below our horizon. */
   readonly maxGenerations: number;
   readonly maxMessagesPerRoot: number;
-  /** What was given up is left alone for this long. */
+  /** What was given up is left alone for this long, but for one question to each who names it. */
   readonly restMs: number;
   /** Ids that were given up and are remembered. */
   readonly maxGivenUp: number;

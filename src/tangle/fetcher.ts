@@ -20,6 +20,8 @@ export interface FetcherDeps {
   readonly request: (peerId: string, id: MessageId) => boolean;
   /** Peer ids of those that are connected. */
   readonly neighbours: () => readonly string[];
+  /** Called after each rest: what still waits should be wanted again. */
+  readonly onRested: () => void;
   readonly clock: Clock;
   readonly setTimer: SetTimer;
   readonly log: Logger;
@@ -80,13 +82,14 @@ export class Fetcher implements Disposable {
   /** So that what nobody in particular is likely to have is not always asked from the same one. */
   #turn = 0;
   #cancelTimer: (() => void) | undefined;
+  #cancelRest: (() => void) | undefined;
 
   constructor(deps: FetcherDeps, limits: Partial<FetchLimits> = {}) {
     this.#deps = deps;
     this.#limits = { ...fetchLimits, ...limits };
+    this.#rest();
   }
 
-  /** Ids that are being asked for. */
   get wantedCount(): number {
     return this.#wanted.size;
   }
@@ -126,6 +129,7 @@ export class Fetcher implements Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelTimer?.();
+    this.#cancelRest?.();
     this.#wanted.clear();
     this.#roots.clear();
   }
@@ -156,8 +160,9 @@ export class Fetcher implements Disposable {
   #wantFor(root: Root, generation: number, { id, peerId }: Omit<Blocked, 'missing'>): void {
     const key = messageIdHex(id);
     const known = this.#wanted.get(key);
-    if (known === undefined && this.#isResting(key, 'not_found')) return;
-    const wanted = known ?? newWanted(id);
+    // Whoever passes on a child has this one, whatever others said: it alone is asked during the rest.
+    const isLastTry = peerId !== undefined && this.#isResting(key, 'not_found');
+    const wanted = known ?? newWanted(id, isLastTry ? this.#limits.maxTries - 1 : 0);
     const isLikely = peerId !== undefined && !wanted.likely.includes(peerId);
     if (isLikely && wanted.likely.length < maxLikely) wanted.likely.push(peerId);
     if (!wanted.roots.has(root) && wanted.roots.size < maxRootsPerWanted) {
@@ -171,7 +176,8 @@ export class Fetcher implements Disposable {
   /** Asks the one who was asked least often: first the likely ones, then all others in turn. */
   #ask(key: string, wanted: Wanted): void {
     const atMs = this.#deps.clock.now();
-    wanted.tries += 1;
+    // Alone, a node waits for neighbours; that nobody has it they would have to say.
+    if (this.#deps.neighbours().length > 0) wanted.tries += 1;
     wanted.deadlineMs = atMs + this.#limits.timeoutMs;
     // Behind all others: its deadline is the last.
     this.#wanted.delete(key);
@@ -198,6 +204,13 @@ export class Fetcher implements Disposable {
     this.#wanted.delete(key);
     for (const root of wanted?.roots.keys() ?? []) root.wanted.delete(key);
     return wanted?.roots;
+  }
+
+  #rest(): void {
+    this.#cancelRest = this.#deps.setTimer(() => {
+      this.#deps.onRested();
+      this.#rest();
+    }, this.#limits.restMs);
   }
 
   #onTimer(): void {
@@ -282,6 +295,6 @@ export class Fetcher implements Disposable {
   }
 }
 
-function newWanted(id: MessageId): Wanted {
-  return { id, likely: [], roots: new Map(), asked: [], tries: 0, deadlineMs: 0 };
+function newWanted(id: MessageId, tries: number): Wanted {
+  return { id, likely: [], roots: new Map(), asked: [], tries, deadlineMs: 0 };
 }

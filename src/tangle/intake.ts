@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { messageIdHex, parseMessageId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Store } from '../storage/store.ts';
@@ -12,7 +12,7 @@ import type { Candidate } from './candidate.ts';
 import { checkWork, examine } from './check.ts';
 import type { VerifyWork } from './check.ts';
 import type { Blocked } from './fetcher.ts';
-import { busy, rejected } from './outcome.ts';
+import { busy, parentsRefused } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { ParentBook } from './parents.ts';
 import { FairQueue } from './queue.ts';
@@ -102,6 +102,14 @@ export class Intake implements AsyncDisposable {
     this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
     this.#mustRestore = false;
     if (this.#solidifier.hasFree) this.#wake();
+  }
+
+  /** Tells `onMissing` of all that waits, as at start, when nobody sends it again. */
+  tellWaiting(): void {
+    for (const { id, missing } of this.#solidifier.waiting()) {
+      const ids = missing.map((key) => parseMessageId(key, 'parent'));
+      this.#deps.onMissing?.({ id, missing: this.#notHeld(ids) });
+    }
   }
 
   /** Refuses what comes from now on; answers all that was taken in before. */
@@ -272,23 +280,6 @@ export class Intake implements AsyncDisposable {
 
 function notSolidOf(ids: readonly MessageId[], book: ParentBook): MessageId[] {
   return ids.filter((id) => !book.isSolid(messageIdHex(id)));
-}
-
-/** A client's message names parents that this node cannot vouch for. */
-export function parentsRefused(
-  missing: readonly MessageId[],
-  notSolid: readonly MessageId[],
-): Outcome {
-  const ids = (missing.length > 0 ? missing : notSolid).map(messageIdHex);
-  return missing.length > 0
-    ? rejected('PARENT_UNKNOWN', `This node does not know the parents ${ids.join(', ')}.`, { ids })
-    : rejected(
-        'PARENT_NOT_SOLID',
-        `The past of the parents ${ids.join(', ')} is not complete here.`,
-        {
-          ids,
-        },
-      );
 }
 
 function busyBecause(error: unknown): Outcome {

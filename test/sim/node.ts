@@ -60,8 +60,9 @@ export class SimNode {
         world.send(this.number, peer.number, () => peer.onRequest(this, id));
         return true;
       },
+      onRested: () => intake.tellWaiting(),
     });
-    const intake = new Intake(intakeOptions, {
+    const intake: Intake = new Intake(intakeOptions, {
       ...common,
       store: this.store,
       tips,
@@ -86,6 +87,7 @@ export class SimNode {
     });
     await intake.restore();
     this.#running = { intake, tips, fetcher, catchUp, senders: new Map() };
+    intake.tellWaiting();
     for (const neighbour of this.neighbours.filter(({ isUp }) => isUp)) {
       neighbour.#running?.catchUp.follow(nameOf(this));
       catchUp.follow(nameOf(neighbour));
@@ -140,7 +142,8 @@ export class SimNode {
   }
 
   #openChannel(peer: SimNode) {
-    const ends = peer.isUp ? this.#world.connect(this.number, peer.number) : undefined;
+    const isUp = peer.isUp && this.#world.hasCatchUp;
+    const ends = isUp ? this.#world.connect(this.number, peer.number) : undefined;
     if (ends === undefined) return undefined;
     void peer.#running?.catchUp.accept(nameOf(this), ends[1]);
     return ends[0];

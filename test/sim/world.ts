@@ -22,6 +22,8 @@ export class World implements Clock {
   readonly weather: Weather;
   /** Nodes on different sides hear nothing of each other. */
   isSplit = false;
+  /** Without it, as among nodes of another make, there is only gossip. */
+  hasCatchUp = true;
   #nowMs = startMs;
   readonly #agenda = new Map<number, Set<() => void>>();
   #workCount = 0;

@@ -25,19 +25,27 @@ interface Setting {
 function aFetcher({ neighbours = ['a', 'b', 'c'], limits = {}, full = [] }: Setting = {}) {
   const clock = new HandClock();
   const sent: string[] = [];
+  const rested: number[] = [];
   const request = (peerId: string, id: MessageId): boolean => {
     if (full.includes(peerId)) return false;
     sent.push(`${peerId} ${numberOf(id)}`);
     return true;
   };
   const fetcher = new Fetcher(
-    { request, neighbours: () => neighbours, clock, setTimer: clock.setTimer, log: silentLogger },
+    {
+      request,
+      neighbours: () => neighbours,
+      onRested: () => rested.push(clock.now()),
+      clock,
+      setTimer: clock.setTimer,
+      log: silentLogger,
+    },
     limits,
   );
   const want = (id: number, missing: readonly number[], peerId = 'b') =>
     fetcher.want({ id: anId(id), missing: missing.map(anId), peerId });
   const stateOf = (id: number) => fetcher.why(anId(id))?.state;
-  return { clock, sent, fetcher, want, stateOf };
+  return { clock, sent, rested, fetcher, want, stateOf };
 }
 
 describe('the fetcher', () => {
@@ -59,15 +67,19 @@ describe('the fetcher', () => {
     expect(report?.againMs).toBe(clock.now() + fetchLimits.restMs);
   });
 
-  it('asks at once again after the rest, when somebody names the id', () => {
-    const { clock, sent, want, stateOf } = aFetcher({ limits: { maxTries: 1 } });
+  it('asks during the rest only whoever names the id, once; all again after it', () => {
+    const { clock, sent, want, stateOf } = aFetcher({ limits: { maxTries: 3 } });
     want(1, [2]);
+    clock.advance(fetchLimits.timeoutMs * 3);
+    expect(stateOf(2)).toBe('not_found');
+    want(1, [2], 'c');
+    expect(sent.slice(3)).toEqual(['c 2']);
     clock.advance(fetchLimits.timeoutMs);
-    want(1, [2]);
-    expect(sent).toEqual(['b 2']);
+    expect(stateOf(2)).toBe('not_found');
     clock.advance(fetchLimits.restMs);
     want(1, [2], 'c');
-    expect(sent).toEqual(['b 2', 'c 2']);
+    clock.advance(fetchLimits.timeoutMs);
+    expect(sent.slice(4)).toHaveLength(2);
     expect(stateOf(2)).toBe('asking');
   });
 
@@ -86,6 +98,7 @@ describe('the fetcher', () => {
     expect(busy.sent[0]).not.toBe('b 2');
     const alone = aFetcher({ neighbours: [] });
     alone.want(1, [2]);
+    alone.clock.advance(fetchLimits.timeoutMs * 20);
     expect(alone.fetcher.why(anId(2))).toMatchObject({ state: 'asking', asked: [] });
   });
 
@@ -158,11 +171,14 @@ describe('the fetcher', () => {
     ]);
   });
 
-  it('asks nothing any more once it is closed', () => {
-    const { clock, sent, fetcher, want } = aFetcher();
+  it('says after each rest that it may be asked again, until it is closed', () => {
+    const { clock, sent, rested, fetcher, want } = aFetcher();
+    clock.advance(fetchLimits.restMs * 2);
+    expect(rested).toHaveLength(2);
     want(1, [2]);
     fetcher[Symbol.dispose]();
-    clock.advance(fetchLimits.timeoutMs * 3);
+    clock.advance(fetchLimits.restMs * 2);
     expect(sent).toEqual(['b 2']);
+    expect(rested).toHaveLength(2);
   });
 });

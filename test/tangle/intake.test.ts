@@ -114,6 +114,21 @@ describe('the door', () => {
     ]);
   });
 
+  it('tells on demand of all that waits, as after a restart', async () => {
+    await using folder = await aFolder();
+    const [first, second, third] = aChain(3);
+    {
+      await using tangle = await openTestTangle({ dataDir: folder.path });
+      await tangle.intake.submit(third!.bytes, 'peer:a');
+      await tangle.intake.submit(second!.bytes, 'peer:a');
+    }
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    tangle.intake.tellWaiting();
+    expect(tangle.blocked).toHaveLength(2);
+    expect(tangle.blocked).toContainEqual({ id: second!.id, missing: [first!.id] });
+    expect(tangle.blocked).toContainEqual({ id: third!.id, missing: [] });
+  });
+
   it('misses nothing that came in the same batch', async () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
