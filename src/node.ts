@@ -9,10 +9,8 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
 import type { EventLoopWatch } from './event-loop.ts';
-import { openGossip } from './gossip/gossip.ts';
-import type { Gossip, GossipOptions, SolidMessage } from './gossip/gossip.ts';
-import { openHost } from './gossip/host.ts';
-import type { Host } from './gossip/host.ts';
+import { openNetwork } from './gossip/network.ts';
+import type { Network, NetworkOptions } from './gossip/network.ts';
 import type { Logger } from './log.ts';
 import { openPowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -21,14 +19,18 @@ import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { makeAttach } from './tangle/attach.ts';
 import { Intake } from './tangle/intake.ts';
-import type { IntakeOptions } from './tangle/intake.ts';
+import type { IntakeDeps, IntakeOptions } from './tangle/intake.ts';
 import { RateMeter } from './tangle/rate.ts';
 import { TipPool } from './tangle/tips.ts';
+import { explain } from './tangle/why.ts';
 
 export const version = packageJson.version;
 
 /** The event loop answers nothing while it is stuck; this long is a fault that operators must see. */
 const stuckLoopMs = 2_000;
+/** A node that lacks more of a neighbour's log, or lacks something for longer, is not in sync. */
+const maxBehindMessages = 1_000;
+const maxBehindMs = 60_000;
 
 export interface NodeDeps {
   readonly log: Logger;
@@ -64,8 +66,14 @@ export interface Node extends AsyncDisposable {
 export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
-  let forward: Announce | undefined;
-  const tangle = opening.use(await openTangle(config, deps, (messages) => forward?.(messages)));
+  // Whoever the door tells of messages is opened after it.
+  let neighbours: Network | undefined;
+  const tangle = opening.use(
+    await openTangle(config, deps, {
+      announce: (messages) => neighbours?.announce(messages),
+      onMissing: (blocked) => neighbours?.fetcher.want(blocked),
+    }),
+  );
   const pow = config.pow.enabled
     ? opening.use(
         await openPowService(
@@ -81,14 +89,27 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     verifyWork,
     mine: pow && ((job) => pow.mine(job)),
   });
-  const { host, gossip } = opening.use(await openNetwork(config, deps, tangle));
-  forward = (messages) => gossip.forward(messages);
-  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, gossip });
+  const network = opening.use(
+    await openNetwork(networkOptions(config), {
+      ...tangle,
+      clock: deps.clock ?? systemClock,
+      log: deps.log,
+    }),
+  );
+  neighbours = network;
+  tangle.intake.tellWaiting();
+  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, network });
   const apiDeps: ApiDeps = {
     attach,
     pow,
     store: tangle.store,
     selectTips: () => tangle.tips.select(),
+    why: (id) =>
+      explain(id, {
+        readFacts: (ids) => tangle.store.facts(ids),
+        getPending: (pendingId) => tangle.store.getPending(pendingId),
+        reportOf: (missingId) => network.fetcher.why(missingId),
+      }),
     info: () => nodeInfo(config, health(), tangle.rate.perSecond()),
     health,
     log: deps.log.child({ component: 'api' }),
@@ -97,12 +118,12 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, { store: tangle.store, api, host, gossip }),
+    info: summaryOf(config, { store: tangle.store, api, network }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-type Announce = (messages: readonly SolidMessage[]) => void;
+type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>>;
 
 interface Tangle extends AsyncDisposable {
   readonly store: Store;
@@ -112,7 +133,7 @@ interface Tangle extends AsyncDisposable {
 }
 
 /** The node without its windows: the store, what is kept in memory of it, and the door. */
-async function openTangle(config: Config, deps: NodeDeps, announce: Announce): Promise<Tangle> {
+async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners): Promise<Tangle> {
   const { log, clock = systemClock } = deps;
   await using opening = new AsyncDisposableStack();
   const store: Store = opening.use(
@@ -141,8 +162,9 @@ async function openTangle(config: Config, deps: NodeDeps, announce: Announce): P
       log: log.child({ component: 'intake' }),
       announce: (messages) => {
         rate.add(messages.length);
-        announce(messages);
+        listeners.announce(messages);
       },
+      onMissing: listeners.onMissing,
     }),
   );
   await intake.restore();
@@ -150,47 +172,21 @@ async function openTangle(config: Config, deps: NodeDeps, announce: Announce): P
   return { store, tips, intake, rate, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-interface Network extends AsyncDisposable {
-  readonly host: Host;
-  readonly gossip: Gossip;
-}
-
-/** The window to the neighbours. */
-async function openNetwork(config: Config, deps: NodeDeps, tangle: Tangle): Promise<Network> {
-  await using opening = new AsyncDisposableStack();
-  const host = opening.use(await openHost({ ...config.gossip, dataDir: resolve(config.dataDir) }));
-  const gossip = opening.use(
-    await openGossip(gossipOptions(config), {
-      host,
-      submit: (bytes, source) => tangle.intake.submit(bytes, source),
-      readMessage: (id) => tangle.store.get(id)?.bytes,
-      clock: deps.clock ?? systemClock,
-      log: deps.log.child({ component: 'gossip' }),
-    }),
-  );
-  const owned = opening.move();
-  return { host, gossip, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-function gossipOptions(config: Config): GossipOptions {
-  const { neighbours, maxUnknownNeighbours, maxBytesPerSecond } = config.gossip;
+function networkOptions(config: Config): NetworkOptions {
   return {
-    networkId: networkIdOf(config.network.name),
+    ...config.gossip,
     dataDir: resolve(config.dataDir),
-    neighbours,
-    admission: { maxUnknown: maxUnknownNeighbours, maxUnknownPerBlock: 2 },
-    maxBytesPerSecond,
+    networkName: config.network.name,
   };
 }
 
 interface Parts {
   readonly store: Store;
   readonly api: Api;
-  readonly host: Host;
-  readonly gossip: Gossip;
+  readonly network: Network;
 }
 
-function summaryOf(config: Config, { store, api, host, gossip }: Parts): NodeSummary {
+function summaryOf(config: Config, { store, api, network }: Parts): NodeSummary {
   return {
     version,
     networkName: config.network.name,
@@ -201,8 +197,8 @@ function summaryOf(config: Config, { store, api, host, gossip }: Parts): NodeSum
     durability: config.storage.durability,
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
-    gossipAddresses: host.addresses,
-    neighbours: gossip.neighbours().map(({ id, alias }) => alias ?? id),
+    gossipAddresses: network.host.addresses,
+    neighbours: network.gossip.neighbours().map(({ id, alias }) => alias ?? id),
     powWorkers: config.pow.enabled ? config.pow.workers : 0,
   };
 }
@@ -227,10 +223,10 @@ function intakeOptions(config: Config): IntakeOptions {
 interface HealthSources {
   readonly store: Store;
   readonly loop: EventLoopWatch;
-  readonly gossip: Gossip;
+  readonly network: Network;
 }
 
-function healthChecks({ store, loop, gossip }: HealthSources): HealthCheck[] {
+function healthChecks({ store, loop, network }: HealthSources): HealthCheck[] {
   const { writable, code } = store.state();
   const delayMs = Math.round(loop.maxDelayMs());
   return [
@@ -238,10 +234,27 @@ function healthChecks({ store, loop, gossip }: HealthSources): HealthCheck[] {
     check('event-loop', delayMs < stuckLoopMs, `The node was stuck for ${delayMs} ms.`),
     check(
       'neighbours',
-      gossip.hasConfiguredNeighbour ?? true,
+      network.gossip.hasConfiguredNeighbour ?? true,
       'None of the configured neighbours is connected.',
     ),
+    check(
+      'catch-up',
+      !isBehind(network),
+      'A configured neighbour has messages that are missing here.',
+    ),
   ];
+}
+
+/** Neighbours of other makes have no log to follow; what unknown ones claim proves nothing. */
+function isBehind({ gossip, catchUp }: Network): boolean {
+  const known = gossip.neighbours().filter(({ relation }) => relation === 'known');
+  const knownIds = new Set(known.map(({ id }) => id));
+  return catchUp
+    .state()
+    .neighbours.some(
+      ({ peerId, behindMessages, behindMs }) =>
+        knownIds.has(peerId) && (behindMessages > maxBehindMessages || behindMs > maxBehindMs),
+    );
 }
 
 function check(name: string, ok: boolean, reason: string): HealthCheck {

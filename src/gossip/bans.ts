@@ -63,6 +63,11 @@ export class Bans {
     this.#saving = this.#saving.then(write, write);
     return this.#saving;
   }
+
+  /** Done when nothing is being written any more, whether or not that went well. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.#saving]);
+  }
 }
 
 function parseBans(text: string): Map<string, Ban> {

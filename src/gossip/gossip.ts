@@ -3,6 +3,7 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
@@ -104,6 +105,10 @@ export class Gossip implements AsyncDisposable {
     return this.#peers.list.some(({ peerId }) => this.#neighbours.has(peerId));
   }
 
+  get connectedPeerIds(): readonly string[] {
+    return [...this.#neighbours.keys()];
+  }
+
   /** To be called once. */
   async start(): Promise<void> {
     const { host } = this.#deps;
@@ -120,6 +125,7 @@ export class Gossip implements AsyncDisposable {
     this.#closing.abort();
     await this.#deps.host.libp2p.unhandle(this.#protocol);
     for (const peerId of this.#neighbours.keys()) hangUp(this.#deps.host.libp2p, peerId);
+    await this.#bans.settled();
   }
 
   /** Solid now: goes to every neighbour but those that sent it. Never blocks, never throws. */
@@ -158,6 +164,16 @@ export class Gossip implements AsyncDisposable {
   /** Throws TangleError NEIGHBOUR_UNKNOWN. */
   async removeNeighbour(peerId: string): Promise<void> {
     if (!(await this.#peers.remove(peerId))) throw new TangleError('NEIGHBOUR_UNKNOWN');
+    hangUp(this.#deps.host.libp2p, peerId);
+  }
+
+  /** Closes the connection and keeps the peer out, longer each time. For codes whose blame is `sender`. */
+  punish(peerId: string, code: ErrorCode): void {
+    const bannedMs = this.#bans.add(peerId);
+    this.#deps.log.warn({ peerId, code, bannedMs }, 'a neighbour is banned');
+    this.#bans.save().catch((error: unknown) => {
+      this.#deps.log.warn({ err: error }, 'the bans cannot be written');
+    });
     hangUp(this.#deps.host.libp2p, peerId);
   }
 
@@ -229,7 +245,7 @@ export class Gossip implements AsyncDisposable {
       submit: this.#deps.submit,
       readMessage: this.#deps.readMessage,
       onMessage: (idHex, from) => this.#senders.add(idHex, from),
-      onFault: (faulty, fault) => this.#punish(faulty, fault),
+      onFault: (faulty, fault) => this.#drop(faulty, fault),
       onDropped: (to) => this.#deps.onDropped?.(to),
     });
     this.#neighbours.set(peerId, neighbour);
@@ -273,16 +289,12 @@ export class Gossip implements AsyncDisposable {
   }
 
   /** Silence and slowness are no crimes; everything else is kept out for a time. */
-  #punish(neighbour: Neighbour, fault: Fault): void {
-    const { peerId } = neighbour;
-    const isCrime = fault !== 'SILENT' && fault !== 'SLOW';
-    const bannedMs = isCrime ? this.#bans.add(peerId) : 0;
-    this.#deps.log.warn({ peerId, code: fault, bannedMs }, 'a neighbour is dropped');
-    if (isCrime) {
-      this.#bans.save().catch((error: unknown) => {
-        this.#deps.log.warn({ err: error }, 'the bans cannot be written');
-      });
+  #drop({ peerId }: Neighbour, fault: Fault): void {
+    if (fault !== 'SILENT' && fault !== 'SLOW') {
+      this.punish(peerId, fault);
+      return;
     }
+    this.#deps.log.warn({ peerId, code: fault }, 'a neighbour is dropped');
     hangUp(this.#deps.host.libp2p, peerId);
   }
 }

@@ -102,11 +102,14 @@ describe('three nodes', () => {
     await attachEverywhere(nodes, 'before');
     await nodes[1]!.kill();
     await Promise.all([nodes[0]!, nodes[2]!].map((node) => node.logged('a neighbour is gone')));
+    const alone = await attach(nodes[0]!.url, 'gossip', 'while it was away');
+    if (!isAcknowledged(alone)) throw new Error(JSON.stringify(alone));
     await network.restart(1);
+    await Promise.all(nodes.map((node) => untilHeld(node, alone.id)));
     await Promise.all(nodes.map(untilHealthy));
     await attachEverywhere(nodes, 'after');
     const [first, ...others] = await storesOf(nodes);
-    expect(first).toHaveLength(2 * nodes.length);
+    expect(first).toHaveLength(2 * nodes.length + 1);
     expect(others).toEqual([first, first]);
   });
 });
