@@ -89,6 +89,12 @@ export const errorTable = {
   DISK_FULL: later('The disk has no room left.'),
   STORE_RECORD_DAMAGED: local('A stored record does not match its own checksum.'),
 
+  // Neighbours (src/gossip/).
+  FRAME_INVALID: sender('The bytes are not a frame of the gossip protocol.'),
+  IDENTITY_INVALID: local('The file with the key of this node cannot be used.'),
+  NEIGHBOUR_INVALID: local('The address does not name a neighbour.'),
+  NEIGHBOUR_UNKNOWN: local('There is no such neighbour.'),
+
   // Settings and the command line.
   CONFIG_INVALID: local('One or more settings are wrong.'),
   ADDRESS_IN_USE: local('The address to listen on is taken.'),

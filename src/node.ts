@@ -9,6 +9,8 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
 import type { EventLoopWatch } from './event-loop.ts';
+import { openNetwork } from './gossip/network.ts';
+import type { Network, NetworkOptions } from './gossip/network.ts';
 import type { Logger } from './log.ts';
 import { openPowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -17,14 +19,18 @@ import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { makeAttach } from './tangle/attach.ts';
 import { Intake } from './tangle/intake.ts';
-import type { IntakeOptions } from './tangle/intake.ts';
+import type { IntakeDeps, IntakeOptions } from './tangle/intake.ts';
 import { RateMeter } from './tangle/rate.ts';
 import { TipPool } from './tangle/tips.ts';
+import { explain } from './tangle/why.ts';
 
 export const version = packageJson.version;
 
 /** The event loop answers nothing while it is stuck; this long is a fault that operators must see. */
 const stuckLoopMs = 2_000;
+/** A node that lacks more of a neighbour's log, or lacks something for longer, is not in sync. */
+const maxBehindMessages = 1_000;
+const maxBehindMs = 60_000;
 
 export interface NodeDeps {
   readonly log: Logger;
@@ -45,6 +51,8 @@ export interface NodeSummary {
   readonly durability: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
+  /** What other nodes write into their settings. */
+  readonly gossipAddresses: readonly string[];
   readonly neighbours: readonly string[];
   /** 0 when proof of work for clients is switched off. */
   readonly powWorkers: number;
@@ -58,7 +66,14 @@ export interface Node extends AsyncDisposable {
 export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
-  const tangle = opening.use(await openTangle(config, deps));
+  // Whoever the door tells of messages is opened after it.
+  let neighbours: Network | undefined;
+  const tangle = opening.use(
+    await openTangle(config, deps, {
+      announce: (messages) => neighbours?.announce(messages),
+      onMissing: (blocked) => neighbours?.fetcher.want(blocked),
+    }),
+  );
   const pow = config.pow.enabled
     ? opening.use(
         await openPowService(
@@ -74,12 +89,27 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     verifyWork,
     mine: pow && ((job) => pow.mine(job)),
   });
-  const health = (): HealthCheck[] => healthChecks(tangle.store, loop);
+  const network = opening.use(
+    await openNetwork(networkOptions(config), {
+      ...tangle,
+      clock: deps.clock ?? systemClock,
+      log: deps.log,
+    }),
+  );
+  neighbours = network;
+  tangle.intake.tellWaiting();
+  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, network });
   const apiDeps: ApiDeps = {
     attach,
     pow,
     store: tangle.store,
     selectTips: () => tangle.tips.select(),
+    why: (id) =>
+      explain(id, {
+        readFacts: (ids) => tangle.store.facts(ids),
+        getPending: (pendingId) => tangle.store.getPending(pendingId),
+        reportOf: (missingId) => network.fetcher.why(missingId),
+      }),
     info: () => nodeInfo(config, health(), tangle.rate.perSecond()),
     health,
     log: deps.log.child({ component: 'api' }),
@@ -88,10 +118,12 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, tangle.store, api),
+    info: summaryOf(config, { store: tangle.store, api, network }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>>;
 
 interface Tangle extends AsyncDisposable {
   readonly store: Store;
@@ -101,7 +133,7 @@ interface Tangle extends AsyncDisposable {
 }
 
 /** The node without its windows: the store, what is kept in memory of it, and the door. */
-async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
+async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners): Promise<Tangle> {
   const { log, clock = systemClock } = deps;
   await using opening = new AsyncDisposableStack();
   const store: Store = opening.use(
@@ -128,7 +160,11 @@ async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
       verifyWork,
       clock,
       log: log.child({ component: 'intake' }),
-      announce: (messages) => rate.add(messages.length),
+      announce: (messages) => {
+        rate.add(messages.length);
+        listeners.announce(messages);
+      },
+      onMissing: listeners.onMissing,
     }),
   );
   await intake.restore();
@@ -136,7 +172,21 @@ async function openTangle(config: Config, deps: NodeDeps): Promise<Tangle> {
   return { store, tips, intake, rate, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-function summaryOf(config: Config, store: Store, api: Api): NodeSummary {
+function networkOptions(config: Config): NetworkOptions {
+  return {
+    ...config.gossip,
+    dataDir: resolve(config.dataDir),
+    networkName: config.network.name,
+  };
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly api: Api;
+  readonly network: Network;
+}
+
+function summaryOf(config: Config, { store, api, network }: Parts): NodeSummary {
   return {
     version,
     networkName: config.network.name,
@@ -147,7 +197,8 @@ function summaryOf(config: Config, store: Store, api: Api): NodeSummary {
     durability: config.storage.durability,
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
-    neighbours: [],
+    gossipAddresses: network.host.addresses,
+    neighbours: network.gossip.neighbours().map(({ id, alias }) => alias ?? id),
     powWorkers: config.pow.enabled ? config.pow.workers : 0,
   };
 }
@@ -169,17 +220,45 @@ function intakeOptions(config: Config): IntakeOptions {
   };
 }
 
-function healthChecks(store: Store, loop: EventLoopWatch): HealthCheck[] {
+interface HealthSources {
+  readonly store: Store;
+  readonly loop: EventLoopWatch;
+  readonly network: Network;
+}
+
+function healthChecks({ store, loop, network }: HealthSources): HealthCheck[] {
   const { writable, code } = store.state();
   const delayMs = Math.round(loop.maxDelayMs());
   return [
-    writable
-      ? { name: 'store', ok: true }
-      : { name: 'store', ok: false, reason: `The store cannot write (${code ?? 'unknown'}).` },
-    delayMs < stuckLoopMs
-      ? { name: 'event-loop', ok: true }
-      : { name: 'event-loop', ok: false, reason: `The node was stuck for ${delayMs} ms.` },
+    check('store', writable, `The store cannot write (${code ?? 'unknown'}).`),
+    check('event-loop', delayMs < stuckLoopMs, `The node was stuck for ${delayMs} ms.`),
+    check(
+      'neighbours',
+      network.gossip.hasConfiguredNeighbour ?? true,
+      'None of the configured neighbours is connected.',
+    ),
+    check(
+      'catch-up',
+      !isBehind(network),
+      'A configured neighbour has messages that are missing here.',
+    ),
   ];
+}
+
+/** Neighbours of other makes have no log to follow; what unknown ones claim proves nothing. */
+function isBehind({ gossip, catchUp }: Network): boolean {
+  const known = gossip.neighbours().filter(({ relation }) => relation === 'known');
+  const knownIds = new Set(known.map(({ id }) => id));
+  return catchUp
+    .state()
+    .neighbours.some(
+      ({ peerId, behindMessages, behindMs }) =>
+        knownIds.has(peerId) && (behindMessages > maxBehindMessages || behindMs > maxBehindMs),
+    );
+}
+
+function check(name: string, ok: boolean, reason: string): HealthCheck {
+  return ok ? { name, ok } : { name, ok, reason };
 }
 
 function nodeInfo(

@@ -43,6 +43,8 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   ADDRESS_INVALID: 400,
   HEX_INVALID: 400,
   FIELD_OUT_OF_RANGE: 400,
+  FRAME_INVALID: 400,
+  NEIGHBOUR_INVALID: 400,
 
   // The message is well formed, but not for this node.
   NETWORK_ID_MISMATCH: 400,
@@ -80,12 +82,14 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   TOO_MANY_LISTENERS: 503,
   IDEMPOTENCY_KEY_REUSED: 400,
   NO_LEDGER: 501,
+  NEIGHBOUR_UNKNOWN: 404,
   FORBIDDEN_HOST: 403,
 
   // No client causes these: they end a start or a command, or are faults of the node.
   INTERNAL: 500,
   STORE_RECORD_DAMAGED: 500,
   STORE_LOCKED: 500,
+  IDENTITY_INVALID: 500,
   STORE_LAYOUT_NEWER: 500,
   STORE_NETWORK_MISMATCH: 500,
   STORE_OPEN_FAILED: 500,

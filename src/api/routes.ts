@@ -21,6 +21,8 @@ import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
 import { tipsRoutes } from './routes/tips.ts';
 import type { TipsDeps } from './routes/tips.ts';
+import { whyRoutes } from './routes/why.ts';
+import type { WhyRouteDeps } from './routes/why.ts';
 
 /** What the routes ask of the rest of the node. */
 export interface RouteDeps
@@ -30,7 +32,8 @@ export interface RouteDeps
     HealthDeps,
     InfoDeps,
     PowDeps,
-    TipsDeps {
+    TipsDeps,
+    WhyRouteDeps {
   readonly store: MessagesDeps['store'] & SearchDeps['store'];
   readonly clock?: Clock | undefined;
 }
@@ -46,6 +49,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   powRoutes(app, deps);
   messagesRoutes(app, deps);
   searchRoutes(app, deps);
+  whyRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
 }

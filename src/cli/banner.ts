@@ -14,6 +14,10 @@ export function banner(info: NodeSummary): string {
       ['data', `${info.dataDir} (${info.isNew ? 'new' : counted(info.messageCount, 'message')})`],
       ['durability', info.durability],
       ['API', info.apiUrl],
+      [
+        'gossip',
+        info.gossipAddresses.length === 0 ? 'dials only' : info.gossipAddresses.join(', '),
+      ],
       ['neighbours', info.neighbours.length === 0 ? 'none' : info.neighbours.join(', ')],
       ['mining', info.powWorkers === 0 ? 'off' : counted(info.powWorkers, 'thread')],
     ],

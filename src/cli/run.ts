@@ -38,6 +38,15 @@ export const run: Command = {
 
 /** What whoever started the node waits for. */
 function readyLine(info: NodeSummary): object {
-  const { version, apiAddress, apiUrl, dataDir, messageCount } = info;
-  return { event: 'ready', version, apiAddress, apiUrl, dataDir, messageCount };
+  const { version, apiAddress, apiUrl, gossipAddresses, neighbours, dataDir, messageCount } = info;
+  return {
+    event: 'ready',
+    version,
+    apiAddress,
+    apiUrl,
+    gossipAddresses,
+    neighbours,
+    dataDir,
+    messageCount,
+  };
 }

@@ -21,6 +21,12 @@ const GiB = 1024 * MiB;
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
 
+// Only the shapes: whether the parts make sense is seen when they are used.
+const host = '(ip4/[0-9.]{7,15}|ip6/[0-9a-fA-F:.]{2,45}|dns[46]?/[A-Za-z0-9.-]{1,253})';
+const listenPattern = '^/(ip4/[0-9.]{7,15}|ip6/[0-9a-fA-F:.]{2,45})/tcp/[0-9]{1,5}$';
+const addressPattern = `^/${host}/tcp/[0-9]{1,5}$`;
+const neighbourPattern = `^/${host}/tcp/[0-9]{1,5}/p2p/[1-9A-HJ-NP-Za-km-z]{46,64}$`;
+
 /**
  * Leaves carry beside JSON Schema's own keywords: `placeholder`, what help writes for a value, and
  * `allowed`, what a person may write where a pattern or a check would say it badly.
@@ -47,6 +53,43 @@ export const settingsSchema = Type.Object({
       }),
     },
     { title: 'REST API' },
+  ),
+  gossip: Type.Object(
+    {
+      bind: Type.Array(multiaddr(listenPattern, 'addresses such as /ip4/0.0.0.0/tcp/15600'), {
+        description: 'Addresses that neighbours reach this node at. Port 0 asks for a free one.',
+        default: ['/ip4/127.0.0.1/tcp/15600'],
+        maxItems: 16,
+      }),
+      announce: Type.Array(multiaddr(addressPattern, 'addresses such as /dns4/HOST/tcp/15600'), {
+        description: 'Addresses to tell neighbours instead, when this node is behind a router.',
+        default: [],
+        maxItems: 16,
+      }),
+      neighbours: Type.Array(
+        multiaddr(neighbourPattern, 'addresses such as /ip4/192.0.2.1/tcp/15600/p2p/PEER-ID'),
+        {
+          description:
+            'Neighbours to connect to; without any, no others are let in. The own address is passed over.',
+          default: [],
+          maxItems: 100,
+        },
+      ),
+      maxUnknownNeighbours: Type.Integer({
+        description: 'Nodes that may connect without being named in the settings.',
+        default: 4,
+        minimum: 0,
+        maximum: 100,
+      }),
+      maxBytesPerSecond: Type.Integer({
+        description: 'Most that is read from one neighbour.',
+        default: 8 * MiB,
+        // One frame at least.
+        minimum: 64 * 1024,
+        maximum: GiB,
+      }),
+    },
+    { title: 'Gossip' },
   ),
   network: Type.Object(
     {
@@ -180,6 +223,10 @@ export const settingsSchema = Type.Object({
     { title: 'Log' },
   ),
 });
+
+function multiaddr(pattern: string, allowed: string): TString {
+  return Type.String({ placeholder: 'MULTIADDR', allowed, pattern });
+}
 
 /** Every setting with its effective value, as `loadConfig` gives it. */
 export type Config = DeepReadonly<Static<typeof settingsSchema>>;

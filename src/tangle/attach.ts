@@ -12,8 +12,7 @@ import type { Store } from '../storage/store.ts';
 import { refuseOtherNetwork } from './check.ts';
 import type { VerifyWork } from './check.ts';
 import type { Intake } from './intake.ts';
-import { parentsRefused } from './intake.ts';
-import { refused } from './outcome.ts';
+import { parentsRefused, refused } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 
 /** What a client sends. Absent, zero or empty means: fill it in for me. */

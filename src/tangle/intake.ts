@@ -4,14 +4,15 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { messageIdHex, parseMessageId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Store } from '../storage/store.ts';
 import type { Candidate } from './candidate.ts';
 import { checkWork, examine } from './check.ts';
 import type { VerifyWork } from './check.ts';
-import { busy, rejected } from './outcome.ts';
+import type { Blocked } from './fetcher.ts';
+import { busy, parentsRefused } from './outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { ParentBook } from './parents.ts';
 import { FairQueue } from './queue.ts';
@@ -19,7 +20,7 @@ import type { QueueLimits, Source } from './queue.ts';
 import { pendingCandidate, restorePending, tipsFromLog } from './restore.ts';
 import { Solidifier } from './solidifier.ts';
 import type { PendingLimits, Plan } from './solidifier.ts';
-import { TicketBook, isPeer } from './tickets.ts';
+import { TicketBook, isPeer, peerIdOf } from './tickets.ts';
 import type { Ticket } from './tickets.ts';
 import type { TipPool } from './tips.ts';
 
@@ -44,6 +45,8 @@ export interface IntakeDeps {
   readonly log: Logger;
   /** Told of every message that became solid, parents first, after it is stored. Must not throw. */
   readonly announce?: (messages: readonly Candidate[]) => void;
+  /** Told of every message of a neighbour that waits for parents, each time it is sent. Must not throw. */
+  readonly onMissing?: (blocked: Blocked) => void;
 }
 
 export class Intake implements AsyncDisposable {
@@ -99,6 +102,14 @@ export class Intake implements AsyncDisposable {
     this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
     this.#mustRestore = false;
     if (this.#solidifier.hasFree) this.#wake();
+  }
+
+  /** Tells `onMissing` of all that waits, as at start, when nobody sends it again. */
+  tellWaiting(): void {
+    for (const { id, missing } of this.#solidifier.waiting()) {
+      const ids = missing.map((key) => parseMessageId(key, 'parent'));
+      this.#deps.onMissing?.({ id, missing: this.#notHeld(ids) });
+    }
   }
 
   /** Refuses what comes from now on; answers all that was taken in before. */
@@ -161,6 +172,7 @@ export class Intake implements AsyncDisposable {
     await this.#storeSolid(plan, book);
     for (const { key, id } of plan.solid) tickets.settle(key, { kind: 'accepted', id });
     await this.#holdBlocked(plan.blocked, tickets, book);
+    this.#tellMissing(examined, tickets, book);
   }
 
   #keepNew(
@@ -241,9 +253,23 @@ export class Intake implements AsyncDisposable {
     for (const candidate of blocked) this.#settleBlocked(candidate, tickets, book);
   }
 
+  /** What neighbours sent and still waits, now that the whole batch has its place. */
+  #tellMissing(examined: readonly Candidate[], tickets: TicketBook, book: ParentBook): void {
+    for (const { id, key, message } of examined) {
+      const source = tickets.peerOf(key);
+      if (source === undefined || !this.#solidifier.has(key)) continue;
+      const missing = this.#notHeld(notSolidOf(message.parents, book));
+      this.#deps.onMissing?.({ id, missing, peerId: peerIdOf(source) });
+    }
+  }
+
+  #notHeld(ids: readonly MessageId[]): MessageId[] {
+    return ids.filter((id) => !this.isPending(id));
+  }
+
   #settleBlocked(candidate: Candidate, tickets: TicketBook, book: ParentBook): void {
-    const notSolid = candidate.message.parents.filter((id) => !book.isSolid(messageIdHex(id)));
-    const missing = notSolid.filter((id) => !this.isPending(id));
+    const notSolid = notSolidOf(candidate.message.parents, book);
+    const missing = this.#notHeld(notSolid);
     tickets.settleBySource(candidate.key, (source) =>
       isPeer(source)
         ? { kind: 'pending', id: candidate.id, missing }
@@ -252,21 +278,8 @@ export class Intake implements AsyncDisposable {
   }
 }
 
-/** A client's message names parents that this node cannot vouch for. */
-export function parentsRefused(
-  missing: readonly MessageId[],
-  notSolid: readonly MessageId[],
-): Outcome {
-  const ids = (missing.length > 0 ? missing : notSolid).map(messageIdHex);
-  return missing.length > 0
-    ? rejected('PARENT_UNKNOWN', `This node does not know the parents ${ids.join(', ')}.`, { ids })
-    : rejected(
-        'PARENT_NOT_SOLID',
-        `The past of the parents ${ids.join(', ')} is not complete here.`,
-        {
-          ids,
-        },
-      );
+function notSolidOf(ids: readonly MessageId[], book: ParentBook): MessageId[] {
+  return ids.filter((id) => !book.isSolid(messageIdHex(id)));
 }
 
 function busyBecause(error: unknown): Outcome {

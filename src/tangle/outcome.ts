@@ -1,6 +1,7 @@
 // The answers to "here is a message". A bad message is not an exception; it is Tuesday.
 import { TangleError, errorTable } from '../errors.ts';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
+import { messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 
 export type Outcome =
@@ -28,4 +29,21 @@ export function busy(code: ErrorCode): Outcome {
 /** The Outcome of a coded error: `busy` when the same call can succeed later, else `rejected`. */
 export function refused(error: TangleError): Outcome {
   return { kind: errorTable[error.code].retry ? 'busy' : 'rejected', error };
+}
+
+/** A client's message names parents that this node cannot vouch for. */
+export function parentsRefused(
+  missing: readonly MessageId[],
+  notSolid: readonly MessageId[],
+): Outcome {
+  const ids = (missing.length > 0 ? missing : notSolid).map(messageIdHex);
+  return missing.length > 0
+    ? rejected('PARENT_UNKNOWN', `This node does not know the parents ${ids.join(', ')}.`, { ids })
+    : rejected(
+        'PARENT_NOT_SOLID',
+        `The past of the parents ${ids.join(', ')} is not complete here.`,
+        {
+          ids,
+        },
+      );
 }

@@ -68,6 +68,11 @@ export class Solidifier {
     return this.#pending.has(key);
   }
 
+  /** All that wait, with the keys of their parents that are not solid. */
+  waiting(): readonly { readonly id: MessageId; readonly missing: readonly string[] }[] {
+    return [...this.#pending.values()].map(({ id, missing }) => ({ id, missing: [...missing] }));
+  }
+
   /** Orders the candidates and what they free. Changes nothing here, so a failed write needs no undo. */
   async plan(input: PlanInput): Promise<Plan> {
     const walk = new Walk(input);

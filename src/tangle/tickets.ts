@@ -13,6 +13,8 @@ export interface Ticket {
 
 export const isPeer = (source: Source): boolean => source.startsWith('peer:');
 
+export const peerIdOf = (source: Source): string => source.slice('peer:'.length);
+
 /** The tickets of one batch by message id: copies that came together share one answer. */
 export class TicketBook {
   readonly #tickets: readonly Ticket[];

@@ -55,6 +55,7 @@ export const standIns: ApiDeps = {
   selectTips: () => [genesisId],
   info: () => someInfo,
   health: () => [{ name: 'store', ok: true }],
+  why: () => Promise.resolve({ state: 'unknown', missing: [], isCut: false }),
   log: silentLogger,
 };
 

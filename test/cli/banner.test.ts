@@ -12,6 +12,7 @@ const info: NodeSummary = {
   durability: 'power-loss',
   apiAddress: '0.0.0.0:8080',
   apiUrl: 'http://0.0.0.0:8080',
+  gossipAddresses: ['/ip4/127.0.0.1/tcp/15600/p2p/12D3'],
   neighbours: [],
   powWorkers: 1,
 };
@@ -22,6 +23,7 @@ describe('what a person sees when the node is ready', () => {
     expect(lines).toContain('  network     midge-private, minimum score 4000');
     expect(lines).toContain('  data        /data (new)');
     expect(lines).toContain('  API         http://0.0.0.0:8080');
+    expect(lines).toContain('  gossip      /ip4/127.0.0.1/tcp/15600/p2p/12D3');
     expect(lines).toContain('  neighbours  none');
     expect(lines).toContain('  mining      1 thread');
     expect(banner({ ...info, isNew: false, messageCount: 1 })).toContain('/data (1 message)');

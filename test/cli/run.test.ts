@@ -12,7 +12,12 @@ interface Line {
 }
 
 /** Any free port, easy work, one thread. */
-const light = ['--api.bind=127.0.0.1:0', '--network.min-pow-score=1', '--pow.workers=1'];
+const light = [
+  '--api.bind=127.0.0.1:0',
+  '--gossip.bind=/ip4/127.0.0.1/tcp/0',
+  '--network.min-pow-score=1',
+  '--pow.workers=1',
+];
 
 function startNode(...flags: string[]) {
   const dataDir = join(newFolder(), 'data');

@@ -24,6 +24,21 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
       '1.2.3.4/8/8',
     ],
   },
+  'gossip.bind': {
+    allowed: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/15600'],
+    refused: ['127.0.0.1:15600', '/ip4/127.0.0.1', '/ip4/127.0.0.1/udp/1', '/dns4/a.b/tcp/1'],
+  },
+  'gossip.announce': {
+    allowed: ['/dns4/node.example/tcp/15600', '/ip4/192.0.2.1/tcp/1'],
+    refused: ['/dns4/a b/tcp/1', '/dns4//tcp/1', '/ip4/192.0.2.1/tcp/1/p2p/x'],
+  },
+  'gossip.neighbours': {
+    allowed: [
+      '/ip4/192.0.2.1/tcp/15600/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8',
+      '/dns/a.example/tcp/1/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8',
+    ],
+    refused: ['/ip4/192.0.2.1/tcp/15600', '/ip4/192.0.2.1/tcp/15600/p2p/short', 'x'],
+  },
   'network.name': {
     allowed: ['x', 'chrysalis-mainnet', 'x'.repeat(64)],
     refused: ['', 'x'.repeat(65), 'a b', 'ä', 'a\n'],

@@ -7,14 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+type Setting = string | number | boolean;
+
 export interface NodeProcessOptions {
   readonly dataDir: string;
-  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  readonly settings?: Readonly<Record<string, Setting | readonly Setting[]>>;
 }
 
 interface LogLine {
   readonly event?: string;
   readonly apiUrl?: string;
+  readonly gossipAddresses?: readonly string[];
 }
 
 export class NodeProcess implements AsyncDisposable {
@@ -23,6 +26,8 @@ export class NodeProcess implements AsyncDisposable {
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
   url = '';
+  /** With its peer id, as neighbours are told it. */
+  gossipAddress = '';
   readonly #watchers = new Set<(line: string) => void>();
 
   private constructor(child: ChildProcess) {
@@ -35,11 +40,14 @@ export class NodeProcess implements AsyncDisposable {
     const settings = {
       'data-dir': options.dataDir,
       'api.bind': '127.0.0.1:0',
+      'gossip.bind': '/ip4/127.0.0.1/tcp/0',
       'network.min-pow-score': 1,
       'log.format': 'json',
       ...options.settings,
     };
-    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    const args = Object.entries(settings).flatMap(([name, value]) =>
+      [value].flat().flatMap((one) => [`--${name}`, String(one)]),
+    );
     const launcher = ['--max-semi-space-size=4', 'bin/midge.js'];
     const child = spawn(process.execPath, [...launcher, 'run', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -88,6 +96,7 @@ export class NodeProcess implements AsyncDisposable {
       const entry = line.startsWith('{') ? (JSON.parse(line) as LogLine) : {};
       if (entry.event !== 'ready') return;
       this.url = entry.apiUrl ?? '';
+      this.gossipAddress = entry.gossipAddresses?.[0] ?? '';
       ready.resolve();
     });
     const died = this.exited.then((code) => {

@@ -5,6 +5,7 @@ import { verifyWork } from '../../src/pow/verify.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { Store } from '../../src/storage/store.ts';
 import type { Candidate } from '../../src/tangle/candidate.ts';
+import type { Blocked } from '../../src/tangle/fetcher.ts';
 import { Intake } from '../../src/tangle/intake.ts';
 import type { IntakeOptions } from '../../src/tangle/intake.ts';
 import { TipPool } from '../../src/tangle/tips.ts';
@@ -17,6 +18,8 @@ export interface TestTangle extends AsyncDisposable {
   readonly intake: Intake;
   /** Every message that became solid, in that order. */
   readonly solid: readonly Candidate[];
+  /** Every message that waited, each time it was sent. */
+  readonly blocked: readonly Blocked[];
 }
 
 export const intakeOptions: IntakeOptions = {
@@ -52,6 +55,7 @@ export async function openTestTangle(options: TestTangleOptions): Promise<TestTa
   const store = options.wrapStore?.(real) ?? real;
   const tips = new TipPool({ clock });
   const solid: Candidate[] = [];
+  const blocked: Blocked[] = [];
   const intake = opening.use(
     new Intake(
       { ...intakeOptions, ...options.intake },
@@ -62,10 +66,11 @@ export async function openTestTangle(options: TestTangleOptions): Promise<TestTa
         clock,
         log: silentLogger,
         announce: (messages) => solid.push(...messages),
+        onMissing: (one) => blocked.push(one),
       },
     ),
   );
   await intake.restore();
   const owned = opening.move();
-  return { store, tips, intake, solid, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { store, tips, intake, solid, blocked, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -97,6 +97,51 @@ describe('the door', () => {
     expect(codeOf(await tangle.intake.submit(child!.bytes, 'client'))).toBe('known');
   });
 
+  it('tells who sent what waits, each time, and what nobody has sent yet', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const [first, second, third] = aChain(3);
+    await tangle.intake.submit(third!.bytes, 'client');
+    expect(tangle.blocked).toEqual([]);
+    await tangle.intake.submit(third!.bytes, 'peer:a');
+    await tangle.intake.submit(third!.bytes, 'peer:b');
+    await tangle.intake.submit(second!.bytes, 'peer:b');
+    await tangle.intake[Symbol.asyncDispose]();
+    expect(tangle.blocked).toEqual([
+      { id: third!.id, missing: [second!.id], peerId: 'a' },
+      { id: third!.id, missing: [second!.id], peerId: 'b' },
+      { id: second!.id, missing: [first!.id], peerId: 'b' },
+    ]);
+  });
+
+  it('tells on demand of all that waits, as after a restart', async () => {
+    await using folder = await aFolder();
+    const [first, second, third] = aChain(3);
+    {
+      await using tangle = await openTestTangle({ dataDir: folder.path });
+      await tangle.intake.submit(third!.bytes, 'peer:a');
+      await tangle.intake.submit(second!.bytes, 'peer:a');
+    }
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    tangle.intake.tellWaiting();
+    expect(tangle.blocked).toHaveLength(2);
+    expect(tangle.blocked).toContainEqual({ id: second!.id, missing: [first!.id] });
+    expect(tangle.blocked).toContainEqual({ id: third!.id, missing: [] });
+  });
+
+  it('misses nothing that came in the same batch', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const [first, second, third] = aChain(3);
+    await tangle.intake.submit(third!.bytes, 'peer:a');
+    const together = [third, second].map((message) => message!.bytes);
+    await Promise.all(together.map((bytes) => tangle.intake.submit(bytes, 'peer:b')));
+    expect(tangle.blocked.slice(1)).toEqual([
+      { id: third!.id, missing: [], peerId: 'b' },
+      { id: second!.id, missing: [first!.id], peerId: 'b' },
+    ]);
+  });
+
   it('makes a shuffled history solid, over restarts, whatever the order', async () => {
     const chain = aChain(12);
     const side = chain.map(({ id }, n) => aMessage({ parents: [id], data: `side ${n}` }));

@@ -1,0 +1,170 @@
+// The frames of the field's gossip protocol: bytes in, frames out, and back. Knows no stream and no clock.
+//
+//   offset  size  field
+//   0       1     type: 1 milestone request, 2 message, 3 message request, 4 heartbeat
+//   1       2     length of the body, little-endian
+//   3       n     body
+import { TangleError } from '../errors.ts';
+import { asMessageId } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { maxMessageBytes, minMessageBytes } from '../protocol/message.ts';
+
+const headerBytes = 3;
+
+/** What a neighbour tells of itself; milestone indexes are 0 while it has none. */
+export interface Heartbeat {
+  readonly solidMilestoneIndex: number;
+  readonly prunedMilestoneIndex: number;
+  readonly latestMilestoneIndex: number;
+  /** At most 255. */
+  readonly connectedNeighbours: number;
+  readonly syncedNeighbours: number;
+}
+
+export type Frame =
+  /** Index 0 asks for the latest milestone. */
+  | { readonly type: 'milestone-request'; readonly index: number }
+  | { readonly type: 'message'; readonly bytes: Uint8Array }
+  | { readonly type: 'message-request'; readonly id: MessageId }
+  | { readonly type: 'heartbeat'; readonly heartbeat: Heartbeat };
+
+interface FrameKind {
+  readonly code: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+}
+
+const kinds: Readonly<Record<Frame['type'], FrameKind>> = {
+  'milestone-request': { code: 1, minBytes: 4, maxBytes: 4 },
+  message: { code: 2, minBytes: minMessageBytes, maxBytes: maxMessageBytes },
+  'message-request': { code: 3, minBytes: 32, maxBytes: 32 },
+  heartbeat: { code: 4, minBytes: 14, maxBytes: 14 },
+};
+
+const typeOfCode: ReadonlyMap<number, Frame['type']> = new Map([
+  [1, 'milestone-request'],
+  [2, 'message'],
+  [3, 'message-request'],
+  [4, 'heartbeat'],
+]);
+
+/** The whole frame, header included. A message or an id of a wrong size is our own bug. */
+export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
+  const body = bodyOf(frame);
+  const bytes = new Uint8Array(headerBytes + body.length);
+  bytes[0] = kinds[frame.type].code;
+  viewOf(bytes).setUint16(1, body.length, true);
+  bytes.set(body, headerBytes);
+  return bytes;
+}
+
+/**
+ * Cuts a stream of bytes into frames, however they arrive. Holds one unfinished frame and the chunks
+ * that `next` has not looked at; whoever pushes bounds those.
+ */
+export class FrameDecoder {
+  readonly #header = new Uint8Array(headerBytes);
+  #headerFilled = 0;
+  #body: { readonly type: Frame['type']; readonly bytes: Uint8Array } | undefined;
+  #bodyFilled = 0;
+  readonly #chunks: Uint8Array[] = [];
+  #bufferedBytes = 0;
+
+  /** Bytes that were pushed and not yet looked at. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#bufferedBytes += chunk.length;
+  }
+
+  /**
+   * The next whole frame, which owns its bytes. Throws TangleError FRAME_INVALID as soon as a header is
+   * wrong; the stream is lost then, for nobody knows where the next frame begins.
+   */
+  next(): Frame | undefined {
+    if (this.#body === undefined) {
+      this.#headerFilled += this.#fill(this.#header, this.#headerFilled);
+      if (this.#headerFilled < headerBytes) return undefined;
+      this.#body = begin(this.#header);
+    }
+    const { type, bytes } = this.#body;
+    this.#bodyFilled += this.#fill(bytes, this.#bodyFilled);
+    if (this.#bodyFilled < bytes.length) return undefined;
+    this.#body = undefined;
+    this.#headerFilled = 0;
+    this.#bodyFilled = 0;
+    return decodeBody(type, bytes);
+  }
+
+  #fill(target: Uint8Array, from: number): number {
+    let filled = 0;
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+      const part = chunk.subarray(0, target.length - from - filled);
+      target.set(part, from + filled);
+      filled += part.length;
+      if (part.length < chunk.length) {
+        this.#chunks[0] = chunk.subarray(part.length);
+        break;
+      }
+      this.#chunks.shift();
+    }
+    this.#bufferedBytes -= filled;
+    return filled;
+  }
+}
+
+/** Room for the body that a header announces, at most 32 KiB. */
+function begin(header: Uint8Array): { type: Frame['type']; bytes: Uint8Array } {
+  const code = header[0] ?? 0;
+  const sizeBytes = viewOf(header).getUint16(1, true);
+  const type = typeOfCode.get(code);
+  if (type === undefined) throw new TangleError('FRAME_INVALID', `There is no frame type ${code}.`);
+  const { minBytes, maxBytes } = kinds[type];
+  if (sizeBytes < minBytes || sizeBytes > maxBytes) {
+    throw new TangleError('FRAME_INVALID', `A ${type} frame cannot have ${sizeBytes} bytes.`);
+  }
+  return { type, bytes: new Uint8Array(sizeBytes) };
+}
+
+function decodeBody(type: Frame['type'], bytes: Uint8Array): Frame {
+  if (type === 'message') return { type, bytes };
+  if (type === 'message-request') return { type, id: asMessageId(bytes) };
+  const view = viewOf(bytes);
+  if (type === 'milestone-request') return { type, index: view.getUint32(0, true) };
+  const heartbeat = {
+    solidMilestoneIndex: view.getUint32(0, true),
+    prunedMilestoneIndex: view.getUint32(4, true),
+    latestMilestoneIndex: view.getUint32(8, true),
+    connectedNeighbours: view.getUint8(12),
+    syncedNeighbours: view.getUint8(13),
+  };
+  return { type, heartbeat };
+}
+
+function bodyOf(frame: Frame): Uint8Array {
+  if (frame.type === 'message') return frame.bytes;
+  if (frame.type === 'message-request') return frame.id;
+  if (frame.type === 'heartbeat') return heartbeatBytes(frame.heartbeat);
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setUint32(0, frame.index, true);
+  return bytes;
+}
+
+function heartbeatBytes(heartbeat: Heartbeat): Uint8Array {
+  const bytes = new Uint8Array(14);
+  const view = viewOf(bytes);
+  view.setUint32(0, heartbeat.solidMilestoneIndex, true);
+  view.setUint32(4, heartbeat.prunedMilestoneIndex, true);
+  view.setUint32(8, heartbeat.latestMilestoneIndex, true);
+  view.setUint8(12, heartbeat.connectedNeighbours);
+  view.setUint8(13, heartbeat.syncedNeighbours);
+  return bytes;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

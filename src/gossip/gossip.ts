@@ -1,0 +1,300 @@
+// Gossip with all neighbours, by the field's own protocol: keeps their streams up, passes on what became
+// solid, and drops who harms. What a message is worth the door decides.
+import type { Connection, Stream } from '@libp2p/interface';
+import type { Clock } from '../clock.ts';
+import { TangleError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { isReplaced, refusal } from './admission.ts';
+import type { AdmissionLimits, Guest } from './admission.ts';
+import { Bans } from './bans.ts';
+import { closeIdle, guestsOf, hangUp, reasonOf } from './connections.ts';
+import { encodeFrame } from './frames.ts';
+import type { Heartbeat } from './frames.ts';
+import type { Host } from './host.ts';
+import { dialTimeoutMs, maxIdleConnectionMs, neighbourLimits } from './limits.ts';
+import type { NeighbourLimits } from './limits.ts';
+import { Neighbour } from './neighbour.ts';
+import type { Fault, NeighbourDeps } from './neighbour.ts';
+import { knownInfo, unknownInfo } from './neighbour-info.ts';
+import type { NeighbourInfo } from './neighbour-info.ts';
+import { Peers } from './peers.ts';
+import type { KnownPeer } from './peers.ts';
+import { Redial } from './redial.ts';
+import { Senders } from './senders.ts';
+
+/** Of so many messages it is remembered who sent them; about 4 MiB. */
+const rememberedMessages = 16_384;
+/** A stream that lasted so long was a good one: it may be dialled again at once. */
+const goodStreamMs = 30_000;
+
+export interface GossipOptions {
+  readonly networkId: bigint;
+  readonly dataDir: string;
+  /** Multiaddrs with `/p2p/<peer id>`. */
+  readonly neighbours: readonly string[];
+  readonly admission: AdmissionLimits;
+  readonly maxBytesPerSecond: number;
+  readonly tickIntervalMs?: number | undefined;
+}
+
+export interface GossipDeps {
+  readonly host: Host;
+  readonly submit: NeighbourDeps['submit'];
+  /** The bytes of a solid message that prove themselves. */
+  readonly readMessage: (id: MessageId) => Uint8Array | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** A neighbour's stream is up, or gone. */
+  readonly onNeighbour?: ((event: NeighbourEvent) => void) | undefined;
+  /** Frames to this neighbour found no room: it has to be caught up. */
+  readonly onDropped?: ((peerId: string) => void) | undefined;
+}
+
+export interface NeighbourEvent {
+  readonly kind: 'up' | 'down';
+  readonly peerId: string;
+  readonly isConfigured: boolean;
+}
+
+export interface SolidMessage {
+  readonly id: MessageId;
+  readonly bytes: Uint8Array;
+}
+
+/** Starts dialling before it returns. Throws TangleError NEIGHBOUR_INVALID. */
+export async function openGossip(options: GossipOptions, deps: GossipDeps): Promise<Gossip> {
+  const { dataDir, neighbours: configured } = options;
+  const peers = await Peers.open({ dataDir, configured, ownPeerId: deps.host.peerId });
+  const bans = await Bans.open(dataDir, deps.clock);
+  const gossip = new Gossip(options, deps, { peers, bans });
+  await gossip.start();
+  return gossip;
+}
+
+export class Gossip implements AsyncDisposable {
+  readonly #options: GossipOptions;
+  readonly #deps: GossipDeps;
+  readonly #peers: Peers;
+  readonly #bans: Bans;
+  readonly #redial: Redial;
+  readonly #limits: NeighbourLimits;
+  readonly #senders = new Senders(rememberedMessages);
+  readonly #neighbours = new Map<string, Neighbour>();
+  readonly #closing = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    options: GossipOptions,
+    deps: GossipDeps,
+    kept: { readonly peers: Peers; readonly bans: Bans },
+  ) {
+    this.#options = options;
+    this.#deps = deps;
+    this.#peers = kept.peers;
+    this.#bans = kept.bans;
+    this.#redial = new Redial({ clock: deps.clock, random: Math.random });
+    this.#limits = neighbourLimits(options.maxBytesPerSecond);
+  }
+
+  /** Whether a configured neighbour is connected; undefined when there is none. */
+  get hasConfiguredNeighbour(): boolean | undefined {
+    if (this.#peers.list.length === 0) return undefined;
+    return this.#peers.list.some(({ peerId }) => this.#neighbours.has(peerId));
+  }
+
+  get connectedPeerIds(): readonly string[] {
+    return [...this.#neighbours.keys()];
+  }
+
+  /** To be called once. */
+  async start(): Promise<void> {
+    const { host } = this.#deps;
+    host.setGate((peerId, address) => this.#refusal({ peerId, address }) === undefined);
+    await host.libp2p.handle(this.#protocol, (stream, connection) => {
+      this.#adopt(stream, connection);
+    });
+    this.#tick();
+    this.#timer = setInterval(() => this.#tick(), this.#options.tickIntervalMs ?? 1_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#closing.abort();
+    await this.#deps.host.libp2p.unhandle(this.#protocol);
+    for (const peerId of this.#neighbours.keys()) hangUp(this.#deps.host.libp2p, peerId);
+    await this.#bans.settled();
+  }
+
+  /** Solid now: goes to every neighbour but those that sent it. Never blocks, never throws. */
+  forward(messages: readonly SolidMessage[]): void {
+    if (this.#neighbours.size === 0) return;
+    for (const { id, bytes } of messages) {
+      const idHex = messageIdHex(id);
+      const frame = encodeFrame({ type: 'message', bytes });
+      for (const neighbour of this.#neighbours.values()) {
+        if (!this.#senders.has(idHex, neighbour.peerId)) neighbour.sendMessage(frame);
+      }
+    }
+  }
+
+  /** Sends a message request to that neighbour; false when it cannot take one now. */
+  requestMessage(peerId: string, id: MessageId): boolean {
+    return this.#neighbours.get(peerId)?.requestMessage(id) ?? false;
+  }
+
+  /** Known ones, connected or not, then unknown ones that are connected. */
+  neighbours(): readonly NeighbourInfo[] {
+    const unknown = [...this.#neighbours.values()].filter(({ peerId }) => !this.#isKnown(peerId));
+    return [
+      ...this.#peers.list.map((peer) => knownInfo(peer, this.#neighbours.get(peer.peerId))),
+      ...unknown.map((neighbour) => unknownInfo(neighbour)),
+    ];
+  }
+
+  /** Dialled from now on, also after a restart. Throws TangleError NEIGHBOUR_INVALID. */
+  async addNeighbour(address: string, alias?: string): Promise<NeighbourInfo> {
+    const peer = await this.#peers.add(address, alias);
+    this.#redial.forget(peer.peerId);
+    return knownInfo(peer, this.#neighbours.get(peer.peerId));
+  }
+
+  /** Throws TangleError NEIGHBOUR_UNKNOWN. */
+  async removeNeighbour(peerId: string): Promise<void> {
+    if (!(await this.#peers.remove(peerId))) throw new TangleError('NEIGHBOUR_UNKNOWN');
+    hangUp(this.#deps.host.libp2p, peerId);
+  }
+
+  /** Closes the connection and keeps the peer out, longer each time. For codes whose blame is `sender`. */
+  punish(peerId: string, code: ErrorCode): void {
+    const bannedMs = this.#bans.add(peerId);
+    this.#deps.log.warn({ peerId, code, bannedMs }, 'a neighbour is banned');
+    this.#bans.save().catch((error: unknown) => {
+      this.#deps.log.warn({ err: error }, 'the bans cannot be written');
+    });
+    hangUp(this.#deps.host.libp2p, peerId);
+  }
+
+  get #protocol(): string {
+    return `/iota-gossip/${this.#options.networkId}/1.0.0`;
+  }
+
+  #isKnown(peerId: string): boolean {
+    return this.#peers.get(peerId) !== undefined;
+  }
+
+  #refusal(guest: Guest): string | undefined {
+    const house = {
+      isBanned: (peerId: string) => this.#bans.has(peerId),
+      isKnown: (peerId: string) => this.#isKnown(peerId),
+      knownCount: this.#peers.list.length,
+      unknown: guestsOf(this.#deps.host.libp2p, (peerId) => !this.#isKnown(peerId)),
+    };
+    return refusal(guest, house, this.#options.admission);
+  }
+
+  #tick(): void {
+    const heartbeat = this.#ownHeartbeat();
+    for (const neighbour of this.#neighbours.values()) neighbour.tick(heartbeat);
+    closeIdle(this.#deps.host.libp2p, (id) => this.#neighbours.has(id), maxIdleConnectionMs);
+    for (const peer of this.#peers.list) {
+      const { peerId } = peer;
+      if (this.#neighbours.has(peerId) || this.#bans.has(peerId)) continue;
+      if (this.#redial.isDue(peerId)) void this.#dial(peer);
+    }
+  }
+
+  /** Without milestones a neighbour whose heartbeats come counts as in sync. */
+  #ownHeartbeat(): Heartbeat {
+    const all = [...this.#neighbours.values()];
+    return {
+      solidMilestoneIndex: 0,
+      prunedMilestoneIndex: 0,
+      latestMilestoneIndex: 0,
+      connectedNeighbours: Math.min(255, all.length),
+      syncedNeighbours: Math.min(255, all.filter(({ heartbeat }) => heartbeat).length),
+    };
+  }
+
+  /** The field's rule: who dials opens the stream. */
+  async #dial({ peerId, address }: KnownPeer): Promise<void> {
+    this.#redial.begin(peerId);
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
+    try {
+      const connection = await this.#deps.host.libp2p.dial(address, { signal });
+      if (connection.direction === 'inbound') return;
+      this.#adopt(await connection.newStream(this.#protocol, { signal }), connection);
+    } catch (error) {
+      this.#deps.log.debug({ peerId, reason: reasonOf(error) }, 'a neighbour cannot be reached');
+    }
+  }
+
+  #adopt(stream: Stream, connection: Connection): void {
+    const peerId = connection.remotePeer.toString();
+    const refused = this.#refusal({ peerId, address: connection.remoteAddr });
+    if (refused !== undefined || this.#closing.signal.aborted) {
+      this.#deps.log.debug({ peerId, reason: refused }, 'a neighbour is refused');
+      connection.abort(new Error('Refused.'));
+      return;
+    }
+    if (!this.#makeRoom(peerId, stream, connection)) return;
+    const neighbour = new Neighbour({ peerId, connection, stream }, this.#limits, {
+      clock: this.#deps.clock,
+      submit: this.#deps.submit,
+      readMessage: this.#deps.readMessage,
+      onMessage: (idHex, from) => this.#senders.add(idHex, from),
+      onFault: (faulty, fault) => this.#drop(faulty, fault),
+      onDropped: (to) => this.#deps.onDropped?.(to),
+    });
+    this.#neighbours.set(peerId, neighbour);
+    stream.addEventListener('close', () => this.#forget(neighbour));
+    this.#deps.log.info({ peerId, direction: connection.direction }, 'a neighbour is connected');
+    this.#tell('up', peerId);
+    neighbour.tick(this.#ownHeartbeat());
+  }
+
+  /** One stream for each neighbour. False when the one that is there stays, and the new one is closed. */
+  #makeRoom(peerId: string, stream: Stream, connection: Connection): boolean {
+    const first = this.#neighbours.get(peerId);
+    if (first === undefined) return true;
+    if (first.link.connection.id === connection.id) {
+      stream.abort(new Error('One stream is enough.'));
+      return false;
+    }
+    const ageMs = this.#deps.clock.now() - first.openedMs;
+    const isSecondBetter = isReplaced(
+      { direction: first.link.connection.direction, ageMs },
+      { direction: connection.direction, ageMs: 0 },
+      { own: this.#deps.host.peerId, peer: peerId },
+    );
+    const worse = isSecondBetter ? first.link.connection : connection;
+    if (isSecondBetter) this.#forget(first);
+    worse.abort(new Error('One connection is enough.'));
+    return isSecondBetter;
+  }
+
+  #forget(neighbour: Neighbour): void {
+    const { peerId } = neighbour;
+    if (this.#neighbours.get(peerId) !== neighbour) return;
+    this.#neighbours.delete(peerId);
+    if (this.#deps.clock.now() - neighbour.openedMs >= goodStreamMs) this.#redial.forget(peerId);
+    this.#deps.log.info({ peerId }, 'a neighbour is gone');
+    this.#tell('down', peerId);
+  }
+
+  #tell(kind: NeighbourEvent['kind'], peerId: string): void {
+    this.#deps.onNeighbour?.({ kind, peerId, isConfigured: this.#isKnown(peerId) });
+  }
+
+  /** Silence and slowness are no crimes; everything else is kept out for a time. */
+  #drop({ peerId }: Neighbour, fault: Fault): void {
+    if (fault !== 'SILENT' && fault !== 'SLOW') {
+      this.punish(peerId, fault);
+      return;
+    }
+    this.#deps.log.warn({ peerId, code: fault }, 'a neighbour is dropped');
+    hangUp(this.#deps.host.libp2p, peerId);
+  }
+}

@@ -1,0 +1,36 @@
+// The limits of the wire: what one neighbour may cost. Times are the field's, so that nodes of other
+// makes agree on who is gone.
+import type { BudgetLimits } from './budget.ts';
+import type { InboxLimits } from './inbox.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const heartbeatIntervalMs = 30_000;
+/** Without a heartbeat for so long, a neighbour is gone. */
+export const maxSilenceMs = 100_000;
+/** With its outbox full for so long, a neighbour does not keep up. */
+export const maxStallMs = 30_000;
+export const dialTimeoutMs = 10_000;
+/** A connection without a stream of ours is of no use to anyone. */
+export const maxIdleConnectionMs = 15_000;
+
+export interface NeighbourLimits {
+  readonly inbox: InboxLimits;
+  readonly requests: BudgetLimits;
+  readonly answerBytes: BudgetLimits;
+  readonly outboxBytes: number;
+}
+
+export function neighbourLimits(maxBytesPerSecond: number): NeighbourLimits {
+  return {
+    inbox: {
+      bytes: { perSecond: maxBytesPerSecond, burst: maxBytesPerSecond },
+      frames: { perSecond: 25_000, burst: 25_000 },
+      maxInWork: 512,
+    },
+    requests: { perSecond: 1_000, burst: 2_000 },
+    answerBytes: { perSecond: MiB, burst: 2 * MiB },
+    outboxBytes: MiB,
+  };
+}

@@ -1,0 +1,130 @@
+// Everything between the door and the neighbours, opened in order and joined: the host, gossip, catch-up,
+// and the fetcher of missing parents.
+import { systemTimer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { errorTable } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { messageIdHex, networkIdOf } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import type { Store } from '../storage/store.ts';
+import { Fetcher } from '../tangle/fetcher.ts';
+import type { Intake } from '../tangle/intake.ts';
+import type { CatchUp } from './catch-up.ts';
+import { openGossip } from './gossip.ts';
+import type { Gossip, GossipOptions, NeighbourEvent, SolidMessage } from './gossip.ts';
+import { openHost } from './host.ts';
+import type { Host } from './host.ts';
+import { openCatchUp } from './sync-streams.ts';
+
+/** An owner of one address block can open so many of the connections that unknown nodes get. */
+const maxUnknownPerBlock = 2;
+
+export interface NetworkOptions {
+  readonly dataDir: string;
+  readonly networkName: string;
+  readonly bind: readonly string[];
+  readonly announce: readonly string[];
+  readonly neighbours: readonly string[];
+  readonly maxUnknownNeighbours: number;
+  readonly maxBytesPerSecond: number;
+}
+
+export interface NetworkDeps {
+  readonly intake: Pick<Intake, 'submit' | 'tellWaiting'>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Network extends AsyncDisposable {
+  readonly host: Host;
+  readonly gossip: Gossip;
+  readonly catchUp: CatchUp;
+  readonly fetcher: Fetcher;
+  /** For the door: these are solid now. */
+  readonly announce: (messages: readonly SolidMessage[]) => void;
+}
+
+/** Throws TangleError IDENTITY_INVALID, ADDRESS_IN_USE, NEIGHBOUR_INVALID. */
+export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): Promise<Network> {
+  const { intake, store, clock } = deps;
+  const log = deps.log.child({ component: 'gossip' });
+  const common = {
+    submit: (bytes: Uint8Array, source: `peer:${string}`) => intake.submit(bytes, source),
+    clock,
+    setTimer: systemTimer,
+    log,
+  };
+  await using opening = new AsyncDisposableStack();
+  const host = opening.use(await openHost(options));
+  const { libp2p } = host;
+  const fetcher = opening.use(
+    new Fetcher({
+      ...common,
+      request: (peerId, id) => gossip.requestMessage(peerId, id),
+      neighbours: () => gossip.connectedPeerIds,
+      onRested: () => intake.tellWaiting(),
+    }),
+  );
+  const sync = { networkId: networkIdOf(options.networkName), dataDir: options.dataDir };
+  const catchUp = opening.use(
+    await openCatchUp(sync, {
+      ...common,
+      libp2p,
+      store,
+      onMisbehaviour: (peerId, { code }) => {
+        if (errorTable[code].blame === 'sender') gossip.punish(peerId, code);
+      },
+    }),
+  );
+  const gossip: Gossip = opening.use(
+    await openGossip(gossipOptions(options), {
+      ...common,
+      host,
+      readMessage: (id) => readMessage(id, { store, log }),
+      onNeighbour: (event) => hear(event, catchUp),
+      onDropped: (peerId) => void catchUp.nudge(peerId),
+    }),
+  );
+  const owned = opening.move();
+  return {
+    host,
+    gossip,
+    catchUp,
+    fetcher,
+    announce: (messages) => {
+      fetcher.arrived(messages.map(({ id }) => id));
+      gossip.forward(messages);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What is damaged is as good as not held: a neighbour asks elsewhere. */
+function readMessage(
+  id: MessageId,
+  { store, log }: Pick<NetworkDeps, 'store' | 'log'>,
+): Uint8Array | undefined {
+  try {
+    return store.get(id)?.bytes;
+  } catch (error) {
+    log.error({ err: error, messageId: messageIdHex(id) }, 'a message cannot be read');
+    return undefined;
+  }
+}
+
+function hear({ kind, peerId }: NeighbourEvent, catchUp: CatchUp): void {
+  if (kind === 'up') catchUp.follow(peerId);
+  else catchUp.leave(peerId);
+}
+
+function gossipOptions(options: NetworkOptions): GossipOptions {
+  const { dataDir, neighbours, maxUnknownNeighbours, maxBytesPerSecond } = options;
+  return {
+    networkId: networkIdOf(options.networkName),
+    dataDir,
+    neighbours,
+    admission: { maxUnknown: maxUnknownNeighbours, maxUnknownPerBlock },
+    maxBytesPerSecond,
+  };
+}

@@ -1,0 +1,69 @@
+import { multiaddr } from '@multiformats/multiaddr';
+import { describe, expect, it } from 'vitest';
+import { blockOf, isReplaced, refusal } from '../../src/gossip/admission.ts';
+import type { House } from '../../src/gossip/admission.ts';
+
+const guest = (peerId: string, host: string) => ({
+  peerId,
+  address: multiaddr(`/ip4/${host}/tcp/1`),
+});
+const limits = { maxUnknown: 3, maxUnknownPerBlock: 2 };
+const house: House = {
+  isBanned: (peerId) => peerId === 'banned',
+  isKnown: (peerId) => peerId === 'friend' || peerId === 'banned',
+  knownCount: 2,
+  unknown: [],
+};
+
+describe('a node lets in', () => {
+  it('whom its owner named, unless it is banned', () => {
+    const full = { ...house, unknown: [1, 2, 3].map((n) => guest(`${n}`, `10.0.${n}.1`)) };
+    expect(refusal(guest('friend', '10.0.9.1'), full, limits)).toBeUndefined();
+    expect(refusal(guest('banned', '10.0.9.1'), full, limits)).toBe('banned');
+    expect(refusal(guest('new', '10.0.9.1'), full, limits)).toMatch(/too many unknown/);
+  });
+
+  it('no strangers while its owner named nobody', () => {
+    const alone = { ...house, knownCount: 0 };
+    expect(refusal(guest('new', '10.0.0.1'), alone, limits)).toBe('no neighbours wanted');
+    expect(refusal(guest('new', '10.0.0.1'), house, limits)).toBeUndefined();
+  });
+
+  it('a few strangers of one address block, and each with any number of connections', () => {
+    const two = { ...house, unknown: [guest('1', '10.0.0.1'), guest('2', '10.0.0.2')] };
+    expect(refusal(guest('3', '10.0.0.3'), two, limits)).toMatch(/block/);
+    expect(refusal(guest('3', '10.0.1.3'), two, limits)).toBeUndefined();
+    expect(refusal(guest('2', '10.0.0.2'), two, limits)).toBeUndefined();
+  });
+
+  it.each([
+    ['/ip4/192.0.2.7/tcp/1', '192.0.2'],
+    ['/ip6/2001:db8:7::1/tcp/1', '8193:3512:7'],
+    ['/ip6/2001:db8::7:1/tcp/1', '8193:3512:0'],
+    ['/ip6/::1/tcp/1', '0:0:0'],
+    ['/dns4/a.example/tcp/1', 'a.example'],
+  ])('takes %s for one of block %s', (address, block) => {
+    expect(blockOf(multiaddr(address))).toBe(block);
+  });
+});
+
+describe('of two streams with one peer', () => {
+  it('both sides keep the one that the greater id opened, when both dialled at once', () => {
+    const [outbound, inbound] = [
+      { direction: 'outbound', ageMs: 5 },
+      { direction: 'inbound', ageMs: 5 },
+    ] as const;
+    const atGreater = { own: 'b', peer: 'a' };
+    const atSmaller = { own: 'a', peer: 'b' };
+    expect(isReplaced(outbound, inbound, atGreater)).toBe(false);
+    expect(isReplaced(inbound, outbound, atGreater)).toBe(true);
+    expect(isReplaced(outbound, inbound, atSmaller)).toBe(true);
+    expect(isReplaced(inbound, outbound, atSmaller)).toBe(false);
+  });
+
+  it('the newer stays when the first is old: who dials again has lost it', () => {
+    const first = { direction: 'outbound', ageMs: 60_000 } as const;
+    const second = { direction: 'inbound', ageMs: 0 } as const;
+    expect(isReplaced(first, second, { own: 'b', peer: 'a' })).toBe(true);
+  });
+});

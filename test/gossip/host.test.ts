@@ -1,0 +1,52 @@
+import { multiaddr } from '@multiformats/multiaddr';
+import { describe, expect, it } from 'vitest';
+import { openHost } from '../../src/gossip/host.ts';
+import { aFolder } from '../support/node-process.ts';
+
+const anyPort = ['/ip4/127.0.0.1/tcp/0'];
+
+describe('the host', () => {
+  it('listens where it is told, under the same peer id after a restart', async () => {
+    await using folder = await aFolder();
+    const first = await openHost({ dataDir: folder.path, bind: anyPort });
+    const { peerId } = first;
+    expect(first.addresses).toEqual([
+      expect.stringMatching(new RegExp(`^/ip4/127\\.0\\.0\\.1/tcp/[1-9]\\d*/p2p/${peerId}$`)),
+    ]);
+    await first[Symbol.asyncDispose]();
+    await using second = await openHost({ dataDir: folder.path, bind: anyPort });
+    expect(second.peerId).toBe(peerId);
+  });
+
+  it('says so when the address is taken', async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, other] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    await using host = await openHost({ dataDir: one.path, bind: anyPort });
+    const bind = [host.addresses[0]!.replace(/\/p2p\/.*/, '')];
+    await expect(openHost({ dataDir: other.path, bind })).rejects.toMatchObject({
+      code: 'ADDRESS_IN_USE',
+    });
+  });
+
+  it('lets in whom its gate lets in', async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, other] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    await using host = await openHost({ dataDir: one.path, bind: anyPort });
+    await using guest = await openHost({ dataDir: other.path, bind: [] });
+    const asked: string[] = [];
+    host.setGate((peerId) => {
+      asked.push(peerId);
+      return false;
+    });
+    const dial = guest.libp2p.dial(multiaddr(host.addresses[0]));
+    await dial
+      .then((connection) => connection.newStream('/ipfs/ping/1.0.0'))
+      .then(
+        () => expect.unreachable('the gate is closed'),
+        () => undefined,
+      );
+    expect(asked).toEqual([guest.peerId]);
+    host.setGate(() => true);
+    expect((await guest.libp2p.dial(multiaddr(host.addresses[0]))).status).toBe('open');
+  });
+});

@@ -1,0 +1,117 @@
+// A whole network in one process, on a clock moved by hand. Every run is decided by its seed: SIM_SEED=n repeats
+// one, SIM_NODES=n makes it larger or smaller.
+import { randomInt } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { messageIdHex } from '../../src/protocol/ids.ts';
+import { decodeMessage } from '../../src/protocol/codec.ts';
+import { SimNode } from './node.ts';
+import { World } from './world.ts';
+import type { Weather } from './world.ts';
+
+const seed = Number(process.env['SIM_SEED'] ?? randomInt(2 ** 31));
+const nodeCount = Number(process.env['SIM_NODES'] ?? 50);
+
+const stormy: Weather = { loss: 0.2, repeats: 0.1, maxDelayMs: 800, breaks: 0.1 };
+
+function join(a: SimNode, b: SimNode): void {
+  if (a === b || a.neighbours.includes(b)) return;
+  a.neighbours.push(b);
+  b.neighbours.push(a);
+}
+
+/** A ring, so that all hang together, and some chords. */
+function aNetwork(count: number, world: World): SimNode[] {
+  const nodes = Array.from({ length: count }, (_, number) => new SimNode(number, world));
+  for (const node of nodes) {
+    join(node, nodes[(node.number + 1) % count]!);
+    join(node, world.chance.pick(nodes));
+  }
+  return nodes;
+}
+
+/** Half a minute of messages, restarts and a split network. Returns the ids that were answered with 201. */
+async function live(nodes: readonly SimNode[], world: World): Promise<string[]> {
+  const attached: string[] = [];
+  for (let second = 0; second < 30; second++) {
+    world.isSplit = second >= 10 && second < 20;
+    for (let n = 0; n < 5; n++) {
+      const id = await world.chance.pick(nodes).attach(`message ${second} ${n}`);
+      if (id !== undefined) attached.push(messageIdHex(id));
+      await world.advance(200);
+    }
+    const node = world.chance.pick(nodes);
+    await (node.isUp && world.chance.is(0.7) ? node.stop() : start(node));
+  }
+  for (const node of nodes) await start(node);
+  return attached;
+}
+
+async function start(node: SimNode): Promise<void> {
+  if (!node.isUp) await node.start();
+}
+
+async function logOf({ store }: SimNode): Promise<string[]> {
+  const log = await store.readLog({ fromSeq: 1, limit: Infinity, maxBytes: Infinity });
+  return log.map(({ id }) => messageIdHex(id));
+}
+
+/** At most half an hour in which nothing new comes, the weather as before. */
+async function calm(nodes: readonly SimNode[], world: World, count: number): Promise<void> {
+  const isDone = (): boolean =>
+    nodes.every(
+      ({ store, pendingCount }) =>
+        pendingCount === 0 && (store.messageCount === count || !world.hasCatchUp),
+    );
+  for (let second = 0; second < 1_800 && !isDone(); second++) await world.advance(1_000);
+}
+
+async function run(runSeed: number, count: number, hasCatchUp = true) {
+  const world = new World(runSeed, stormy);
+  world.hasCatchUp = hasCatchUp;
+  const nodes = aNetwork(count, world);
+  for (const node of nodes) await node.start();
+  const attached = await live(nodes, world);
+  await calm(nodes, world, attached.length);
+  const logs = await Promise.all(nodes.map(logOf));
+  const tookMs = world.now();
+  const pending = nodes.map(({ pendingCount }) => pendingCount);
+  for (const node of nodes) await node.stop();
+  return { nodes, attached, logs, pending, tookMs };
+}
+
+describe('a network that loses, delays, reorders, repeats, splits and restarts', () => {
+  it(`holds the same messages everywhere in the end (SIM_SEED=${seed})`, async () => {
+    const { nodes, attached, logs, pending } = await run(seed, nodeCount);
+    expect(attached.length).toBeGreaterThan(50);
+    for (const log of logs) expect(log.toSorted()).toEqual(attached.toSorted());
+    expect(new Set(pending)).toEqual(new Set([0]));
+    expect(nodes.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  it(`finds every missing parent by asking, where nobody speaks catch-up (SIM_SEED=${seed})`, async () => {
+    const { nodes, attached, logs, pending } = await run(seed, 20, false);
+    expect(new Set(pending)).toEqual(new Set([0]));
+    // What was lost on all ways and no later message names, nobody can miss.
+    for (const log of logs) expect(log.length).toBeGreaterThan(attached.length / 2);
+    expect(nodes.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  it(`has every message behind its parents in every log (SIM_SEED=${seed})`, async () => {
+    const { nodes } = await run(seed, 8);
+    for (const { store } of nodes) {
+      const log = await store.readLog({ fromSeq: 1, limit: Infinity, maxBytes: Infinity });
+      const early = log.filter(({ seq, bytes }) =>
+        decodeMessage(bytes).parents.some((id) => (store.get(id)?.seq ?? 0) >= seq),
+      );
+      expect(early).toEqual([]);
+    }
+  });
+
+  it(`does the same again for the same seed (SIM_SEED=${seed})`, async () => {
+    const [first, second] = [await run(seed, 8), await run(seed, 8)];
+    expect(second.logs).toEqual(first.logs);
+    expect(second.tookMs).toBe(first.tookMs);
+    const other = await run(seed + 1, 8);
+    expect(other.logs).not.toEqual(first.logs);
+  });
+});
