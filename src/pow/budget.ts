@@ -11,10 +11,10 @@ const wordBytes = 8;
 const totalBytes = 24;
 
 /**
- * Time without mining that may be made up for. Enough for a sleeper who is woken late; far below
+ * Time without mining that may be made up for. Enough for a sleeper who is woken late; well below
  * the 5 % of two seconds by which a window may exceed the budget.
  */
-const creditUs = 20_000;
+const creditUs = 40_000;
 
 /** One slice of mining: also how long a cancelled job goes on at most. */
 export const sliceUs = 1_000;

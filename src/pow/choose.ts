@@ -57,12 +57,13 @@ function fastestSimd(): MinerKernel {
   return module === narrow.module ? narrow : { name: 'simd-256', lanes: 256, module };
 }
 
-interface Candidate<Kernel> {
+export interface Candidate<Kernel> {
   readonly name: string;
   readonly make: () => Kernel;
 }
 
-function firstGood<Kernel>(
+/** The first that can be made and passes. */
+export function firstGood<Kernel>(
   candidates: readonly Candidate<Kernel>[],
   test: (kernel: Kernel) => void,
   onRefused: ChooseOptions['onRefused'],

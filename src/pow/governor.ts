@@ -34,6 +34,8 @@ export class Governor implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #last: Reading;
   #isWorking = false;
+  /** Since when nothing is mined, as far as the speed has been told. */
+  #restingUs = monotonicUs();
   /** Since the last look; else what was measured is not the speed. */
   #isUninterrupted = false;
 
@@ -52,14 +54,10 @@ export class Governor implements Disposable {
     return this.#budget;
   }
 
-  /** Of all cores, over the last seconds of mining. */
-  get usedShare(): number {
-    return this.#speed.cores / this.#cores;
-  }
-
-  /** Of all workers together; the last that was measured when none is mining. */
-  get hashesPerSecond(): number {
-    return this.#speed.hashesPerSecond;
+  /** As measured, of all workers together, over the last seconds. */
+  speed(): Pick<Speed, 'hashesPerSecond' | 'cores'> {
+    if (!this.#isWorking) this.#rest();
+    return this.#speed;
   }
 
   get isBackingOff(): boolean {
@@ -74,6 +72,7 @@ export class Governor implements Disposable {
 
   /** Miners are at work from now on; `onLook` is called some times a second until `pause`. */
   watch(onLook: () => void): void {
+    if (!this.#isWorking) this.#rest();
     this.#isWorking = true;
     if (this.#timer !== undefined) return;
     this.#last = this.#read();
@@ -85,6 +84,7 @@ export class Governor implements Disposable {
   pause(): void {
     this.#isWorking = false;
     this.#isUninterrupted = false;
+    this.#restingUs = monotonicUs();
   }
 
   [Symbol.dispose](): void {
@@ -107,10 +107,16 @@ export class Governor implements Disposable {
     else if (!this.isBackingOff) this[Symbol.dispose]();
   }
 
+  #rest(): void {
+    const nowUs = monotonicUs();
+    this.#speed.rest(nowUs - this.#restingUs);
+    this.#restingUs = nowUs;
+  }
+
   #setShare(share: number): void {
     this.#speed.scale(this.#coresFor(share) / this.#coresFor(this.#share));
     this.#share = share;
-    this.#account.setCores(this.#coresFor(share));
+    this.#account.setCores(share * this.#cores);
   }
 
   #coresFor(share: number): number {

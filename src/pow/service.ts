@@ -1,6 +1,7 @@
 // Proof of work for clients: who is admitted, in which order, with how much of the machine, for how long.
 import assert from 'node:assert/strict';
 import { addAbortListener } from 'node:events';
+import os from 'node:os';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -9,14 +10,12 @@ import { CpuAccount } from './budget.ts';
 import { chooseMiner } from './choose.ts';
 import { Crew } from './crew.ts';
 import { forecast } from './forecast.ts';
-import type { Forecast } from './forecast.ts';
 import { Governor } from './governor.ts';
 import { expectedHashes, Job } from './job.ts';
 import type { Mined, MineJob, MineProgress } from './job.ts';
 import { Miners } from './miners.ts';
 import { Quota } from './quota.ts';
 import { FairQueue } from './scheduler.ts';
-import type { Claim } from './scheduler.ts';
 import { calibrate } from './speed.ts';
 
 export type { Mined, MineJob, MineProgress } from './job.ts';
@@ -53,7 +52,7 @@ export interface PowStatus {
   readonly cpuBudget: number;
   /** Of all cores, over the last seconds. */
   readonly usedShare: number;
-  /** While mining; the last that was measured when not. */
+  /** Of all workers together, as measured lately. */
   readonly hashesPerSecond: number;
   readonly maxZeros: number;
   readonly running: number;
@@ -148,12 +147,13 @@ class FairPowService implements PowService {
   status(): PowStatus {
     const { workers, maxZeros, queueSize } = this.#options;
     const { kernel, governor } = this.#parts;
+    const { hashesPerSecond, cores } = governor.speed();
     return {
       kernel,
       workers,
       cpuBudget: governor.cpuBudget,
-      usedShare: this.#crew.running.size === 0 ? 0 : governor.usedShare,
-      hashesPerSecond: governor.hashesPerSecond,
+      usedShare: cores / os.availableParallelism(),
+      hashesPerSecond,
       maxZeros,
       running: this.#crew.running.size,
       queued: this.#queue.size,
@@ -167,7 +167,7 @@ class FairPowService implements PowService {
     const { maxZeros, minPowScore, maxJobMs } = this.#options;
     const zeros = requiredZeros(sizeBytes, minPowScore);
     const claim = { client: '', cost: expectedHashes(zeros) };
-    const { queueMs, miningMs } = this.#forecast(claim);
+    const { queueMs, miningMs } = this.#forecast(claim.cost, this.#queue.hashesAhead(claim));
     const isInTime = queueMs + miningMs <= maxJobMs;
     return {
       sizeBytes,
@@ -199,7 +199,7 @@ class FairPowService implements PowService {
     if (zeros > maxZeros) throw tooHard(sizeBytes, largestSizeFor(maxZeros, minPowScore));
     const cost = expectedHashes(zeros);
     this.#quota.check(client, cost);
-    const { queueMs, miningMs } = this.#forecast({ client, cost });
+    const { queueMs, miningMs } = this.#forecast(cost, this.#queue.hashesAhead({ client, cost }));
     if (queueMs + miningMs > maxJobMs) throw this.#later('POW_DEADLINE');
   }
 
@@ -232,21 +232,39 @@ class FairPowService implements PowService {
   #tell(jobs: readonly Job[]): void {
     if (jobs.every(({ asked }) => asked.onProgress === undefined)) return;
     const order = this.#queue.inOrder();
-    for (const job of jobs) job.asked.onProgress?.(this.#progressOf(job, order.indexOf(job) + 1));
+    for (const job of jobs) {
+      const index = order.indexOf(job);
+      job.asked.onProgress?.(
+        index === -1 ? this.#miningProgress(job) : this.#queuedProgress(order, index),
+      );
+    }
   }
 
-  #progressOf(job: Job, position: number): MineProgress {
-    const { queueMs, miningMs } = this.#forecast(job);
-    const share = job.handCount / this.#options.workers;
-    const hashesPerSecond = this.#parts.governor.hashesPerSecond * share;
-    const isMining = position === 0;
+  #miningProgress(job: Job): MineProgress {
+    const { workers } = this.#options;
+    const hashesPerSecond =
+      (this.#parts.governor.speed().hashesPerSecond * job.handCount) / workers;
     return {
-      state: isMining ? 'mining' : 'queued',
-      position,
+      state: 'mining',
+      position: 0,
       hashes: job.hashes,
       expectedHashes: job.cost,
       hashesPerSecond,
-      expectedMs: isMining ? (job.cost / hashesPerSecond) * 1_000 : queueMs + miningMs,
+      expectedMs: (job.cost / hashesPerSecond) * 1_000,
+    };
+  }
+
+  #queuedProgress(order: readonly Job[], index: number): MineProgress {
+    const cost = order[index]?.cost ?? 0;
+    const hashesAhead = order.slice(0, index).reduce((sum, ahead) => sum + ahead.cost, 0);
+    const { queueMs, miningMs } = this.#forecast(cost, hashesAhead);
+    return {
+      state: 'queued',
+      position: index + 1,
+      hashes: 0,
+      expectedHashes: cost,
+      hashesPerSecond: 0,
+      expectedMs: queueMs + miningMs,
     };
   }
 
@@ -254,20 +272,19 @@ class FairPowService implements PowService {
     return [...this.#crew.running, ...this.#queue.inOrder()];
   }
 
-  /** For a job that would come now. */
-  #forecast(claim: Claim): Forecast {
+  #forecast(cost: number, hashesAhead: number) {
     return forecast({
-      cost: claim.cost,
-      runningCosts: [...this.#crew.running].map(({ cost }) => cost),
-      hashesAhead: this.#queue.hashesAhead(claim),
+      cost,
+      hashesAhead,
+      runningCosts: [...this.#crew.running].map((job) => job.cost),
       workers: this.#options.workers,
-      hashesPerSecond: this.#parts.governor.hashesPerSecond,
+      hashesPerSecond: this.#parts.governor.speed().hashesPerSecond,
     });
   }
 
   /** When what waits now will have been done. */
   #later(code: 'POW_BUSY' | 'POW_DEADLINE'): TangleError {
-    const seconds = this.#queue.hashes / this.#parts.governor.hashesPerSecond;
+    const seconds = this.#queue.hashes / this.#parts.governor.speed().hashesPerSecond;
     return new TangleError(code, undefined, {
       details: { retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
     });

@@ -11,14 +11,20 @@ export interface Work {
 
 /** What is this old counts for a third of what is new. */
 const memoryUs = 2_000_000;
+const restMemoryUs = 30_000_000;
 
-/** A mean over the last seconds of work. */
+/**
+ * A mean over the last seconds of work. While there is none it goes back to what an undisturbed
+ * machine does: else a node that was slow once would refuse for ever what it then seems too slow for.
+ */
 export class Speed {
+  #undisturbed: number;
   #hashesPerSecond: number;
   #cores = 0;
 
-  constructor(hashesPerSecond: number) {
-    this.#hashesPerSecond = hashesPerSecond;
+  constructor(undisturbedHashesPerSecond: number) {
+    this.#undisturbed = undisturbedHashesPerSecond;
+    this.#hashesPerSecond = undisturbedHashesPerSecond;
   }
 
   get hashesPerSecond(): number {
@@ -31,15 +37,27 @@ export class Speed {
   }
 
   add({ hashes, cpuUs, elapsedUs }: Work): void {
-    const weight = 1 - Math.exp(-elapsedUs / memoryUs);
+    const weight = weightOf(elapsedUs, memoryUs);
     this.#hashesPerSecond += ((hashes * 1e6) / elapsedUs - this.#hashesPerSecond) * weight;
     this.#cores += (cpuUs / elapsedUs - this.#cores) * weight;
   }
 
-  /** The same work with so many times the CPU time. */
+  /** For so long there was no work. */
+  rest(elapsedUs: number): void {
+    const weight = weightOf(elapsedUs, restMemoryUs);
+    this.#hashesPerSecond += (this.#undisturbed - this.#hashesPerSecond) * weight;
+    this.#cores -= this.#cores * weightOf(elapsedUs, memoryUs);
+  }
+
+  /** From now on so many times the CPU time. */
   scale(factor: number): void {
+    this.#undisturbed *= factor;
     this.#hashesPerSecond *= factor;
   }
+}
+
+function weightOf(elapsedUs: number, memory: number): number {
+  return 1 - Math.exp(-elapsedUs / memory);
 }
 
 const samples = 5;

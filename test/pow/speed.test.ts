@@ -19,6 +19,24 @@ describe('the speed', () => {
     expect(often.hashesPerSecond).toBeCloseTo(rarely.hashesPerSecond);
   });
 
+  it('goes back to what is possible while there is no work', () => {
+    const speed = new Speed(5_000);
+    for (let look = 0; look < 100; look++) speed.add(work);
+    speed.rest(1e6);
+    expect(speed.hashesPerSecond).toBeLessThan(1_200);
+    speed.rest(300e6);
+    expect(speed.hashesPerSecond).toBeCloseTo(5_000, 0);
+    expect(speed.cores).toBeCloseTo(0);
+  });
+
+  it('changes with the CPU time', () => {
+    const speed = new Speed(5_000);
+    speed.scale(0.5);
+    expect(speed.hashesPerSecond).toBe(2_500);
+    speed.rest(1e9);
+    expect(speed.hashesPerSecond).toBe(2_500);
+  });
+
   it('is known before the first job', () => {
     expect(calibrate(chooseMiner({}))).toBeGreaterThan(0);
   });
