@@ -158,7 +158,7 @@ export class CatchUp implements AsyncDisposable {
     const neighbour = this.#neighbours.get(peerId);
     if (neighbour === undefined || neighbour.isNudged) return;
     neighbour.isNudged = true;
-    this.#rest(neighbour, nudgeMs);
+    if (neighbour.phase === 'resting') this.#rest(neighbour, nudgeMs);
   }
 
   /** Begins as many passes as there is room for. */
@@ -191,12 +191,13 @@ export class CatchUp implements AsyncDisposable {
       this.#onFailure(neighbour.peerId, neighbour.channel, error);
     }
     neighbour.channel = undefined;
-    this.#rest(neighbour, intervalMs);
+    neighbour.phase = 'resting';
+    // A nudge that came meanwhile may be about what was not in the log yet.
+    this.#rest(neighbour, neighbour.isNudged ? nudgeMs : intervalMs);
   }
 
   #rest(neighbour: Neighbour, delayMs: number): void {
     const { peerId } = neighbour;
-    if (neighbour.phase === 'reading') neighbour.phase = 'resting';
     neighbour.cancelTimer?.();
     if (this.#neighbours.get(peerId) !== neighbour) return;
     neighbour.cancelTimer = this.#deps.setTimer(() => this.follow(peerId), delayMs);
@@ -230,9 +231,7 @@ export class CatchUp implements AsyncDisposable {
   }
 
   #wait(delayMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#deps.setTimer(resolve, delayMs);
-    return promise;
+    return new Promise((resolve) => void this.#deps.setTimer(resolve, delayMs));
   }
 
   #onPage(neighbour: Neighbour, { cursor, lastSeq, acceptedCount }: Progress): void {
@@ -243,8 +242,7 @@ export class CatchUp implements AsyncDisposable {
     neighbour.behindMessages = Math.max(0, lastSeq + 1 - cursor.nextSeq);
     if (acceptedCount === 0 || now - neighbour.savedAtMs < progressMs) return;
     neighbour.savedAtMs = now;
-    const { behindMessages } = neighbour;
-    this.#deps.log.info({ peerId, behindMessages }, 'catching up');
+    this.#deps.log.info({ peerId, behindMessages: neighbour.behindMessages }, 'catching up');
     this.#deps.cursors.save().catch((error: unknown) => {
       this.#deps.log.warn({ err: error }, 'cursors could not be kept');
     });

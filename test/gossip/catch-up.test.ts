@@ -34,6 +34,11 @@ function openTestHost(dataDir: string): Promise<Host> {
   return openHost({ dataDir, bind, maxConnectionsPerSecond: 1_000 });
 }
 
+/** Bounds a hang, not a duration. */
+function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: 60_000 });
+}
+
 interface TestNode extends AsyncDisposable {
   readonly host: Host;
   readonly tangle: TestTangle;
@@ -115,13 +120,10 @@ async function follow(node: TestNode, other: Host): Promise<void> {
 
 function caughtUp(node: TestNode, other: TestNode): Promise<void> {
   const has = node.tangle.store;
-  return vi.waitFor(
-    () => {
-      expect(has.messageCount).toBe(other.tangle.store.messageCount);
-      expect(node.catchUp.state().neighbours[0]?.behindMessages).toBe(0);
-    },
-    { timeout: 60_000 },
-  );
+  return eventually(() => {
+    expect(has.messageCount).toBe(other.tangle.store.messageCount);
+    expect(node.catchUp.state().neighbours[0]?.behindMessages).toBe(0);
+  });
 }
 
 function aTangleOf(count: number): TestMessage[] {
@@ -157,13 +159,13 @@ describe('catch-up', () => {
       expect(await idsOf(node)).toEqual(await idsOf(server));
       expect(node.submitted).toHaveLength(1_050);
       await attach(server, messages.slice(1_050, 1_080));
-      await vi.waitFor(() => expect(node.catchUp.state().isFirstRunning).toBe(false));
+      await eventually(() => expect(node.catchUp.state().isFirstRunning).toBe(false));
       // Nobody says a word; the clock alone makes it look again.
-      await vi.waitFor(() => {
+      await eventually(() => {
         node.clock.advance(30_000);
         expect(node.tangle.store.messageCount).toBe(1_080);
       });
-      await vi.waitFor(() => expect(node.submitted).toHaveLength(1_080));
+      await eventually(() => expect(node.submitted).toHaveLength(1_080));
     }
     await attach(server, messages.slice(1_080));
     await using node = await openTestNode({ dataDir: following.path });
@@ -179,10 +181,10 @@ describe('catch-up', () => {
     await using server = await openTestNode({ dataDir: one.path });
     await using node = await openTestNode({ dataDir: two.path });
     await follow(node, server.host);
-    await vi.waitFor(() => expect(node.catchUp.state().neighbours).toHaveLength(1));
+    await eventually(() => expect(node.catchUp.state().neighbours).toHaveLength(1));
     await attach(server, aTangleOf(3));
     await server.catchUp.nudge(node.host.peerId);
-    await vi.waitFor(() => {
+    await eventually(() => {
       node.clock.advance(100);
       expect(node.tangle.store.messageCount).toBe(3);
     });
@@ -197,7 +199,7 @@ describe('catch-up', () => {
     await using node = await openTestNode({ dataDir: two.path, firstOutcomes: [busy, busy, busy] });
     await attach(server, aTangleOf(5));
     await follow(node, server.host);
-    await vi.waitFor(() => {
+    await eventually(() => {
       node.clock.advance(100);
       expect(node.tangle.store.messageCount).toBe(5);
     });
@@ -214,7 +216,7 @@ describe('catch-up', () => {
     await follow(node, server.host);
     await caughtUp(node, server);
     log.logId = 'cd'.repeat(16);
-    await vi.waitFor(() => {
+    await eventually(() => {
       node.clock.advance(30_000);
       expect(node.submitted).toHaveLength(10);
     });
@@ -228,7 +230,7 @@ describe('catch-up', () => {
     await using node = await openTestNode({ dataDir: two.path });
     await attach(server, aTangleOf(5));
     await follow(node, server.host);
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect(node.catchUp.state().neighbours[0]?.isBelowCut).toBe(true);
     });
     node.clock.advance(1_000);
@@ -294,7 +296,7 @@ describe('a hostile server', () => {
     });
     await using node = await openTestNode({ dataDir: two.path });
     await follow(node, hostile);
-    await vi.waitFor(() => expect(node.misbehaved).toHaveLength(1), { timeout: 20_000 });
+    await eventually(() => expect(node.misbehaved).toHaveLength(1));
     expect(node.misbehaved[0]).toMatch(hostile.peerId);
     expect(node.catchUp.state().neighbours).toEqual([]);
     expect(node.tangle.store.messageCount).toBeLessThanOrEqual(1);
@@ -312,7 +314,7 @@ describe('a hostile server', () => {
     });
     await using node = await openTestNode({ dataDir: two.path });
     await follow(node, hostile);
-    await vi.waitFor(() => expect(node.misbehaved).toHaveLength(1), { timeout: 20_000 });
+    await eventually(() => expect(node.misbehaved).toHaveLength(1));
     expect(node.tangle.store.messageCount).toBe(1);
   });
 
@@ -325,7 +327,7 @@ describe('a hostile server', () => {
     await using node = await openTestNode({ dataDir: two.path });
     await follow(node, silent);
     const stream = await opened.promise;
-    await vi.waitFor(() => {
+    await eventually(() => {
       node.clock.advance(60_000);
       expect(stream.status).not.toBe('open');
     });
@@ -348,7 +350,7 @@ describe('a hostile follower', () => {
     for (const bytes of [Buffer.alloc(64, 0xee), Buffer.alloc(100_000, 1)]) {
       const stream = await dialled(hostile, node);
       stream.send(bytes);
-      await vi.waitFor(() => expect(stream.status).toBe('reset'), { timeout: 20_000 });
+      await eventually(() => expect(stream.status).toBe('reset'));
     }
     expect(node.misbehaved).toHaveLength(2);
   });
@@ -360,9 +362,9 @@ describe('a hostile follower', () => {
     await using node = await openTestNode({ dataDir: two.path });
     const first = await dialled(hostile, node);
     const second = await dialled(hostile, node);
-    await vi.waitFor(() => expect(second.status).toBe('reset'));
+    await eventually(() => expect(second.status).toBe('reset'));
     expect(first.status).toBe('open');
     node.clock.advance(60_000);
-    await vi.waitFor(() => expect(first.status).toBe('reset'));
+    await eventually(() => expect(first.status).toBe('reset'));
   });
 });
