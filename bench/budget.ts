@@ -18,24 +18,28 @@ const windowMs = 2_000;
 
 interface Look {
   readonly atMs: number;
+  /** CPU time of all miners. */
   readonly cpuMs: number;
+  /** Ready to run, but others had the cores. */
+  readonly heldUpMs: number;
 }
 
 const threadIds = (): string[] => readdirSync('/proc/self/task');
 
 /** What the kernel has given these threads, to the nanosecond: not what the miners say of themselves. */
-function cpuMs(threads: readonly string[]): number {
-  const ns = threads.map((id) =>
-    Number(readFileSync(`/proc/self/task/${id}/schedstat`, 'utf8').split(' ')[0]),
+function look(threads: readonly string[]): Look {
+  const fields = threads.map((id) =>
+    readFileSync(`/proc/self/task/${id}/schedstat`, 'utf8').split(' ').map(Number),
   );
-  return ns.reduce((sum, value) => sum + value, 0) / 1e6;
+  const sumMs = (index: number): number => fields.reduce((sum, ns) => sum + ns[index]! / 1e6, 0);
+  return { atMs: performance.now(), cpuMs: sumMs(0), heldUpMs: sumMs(1) };
 }
 
 async function looks(threads: readonly string[], totalMs: number): Promise<readonly Look[]> {
   const all: Look[] = [];
   const startMs = performance.now();
   while (performance.now() - startMs <= totalMs) {
-    all.push({ atMs: performance.now(), cpuMs: cpuMs(threads) });
+    all.push(look(threads));
     await pause(50);
   }
   return all;
@@ -78,7 +82,9 @@ async function miningRows(budget: number, { isSmoke }: Mode): Promise<readonly R
   const { hashesPerSecond } = service.status();
   stopper.abort();
   await mined;
-  const mean = share(all[0]!, all.at(-1)!);
+  const [first, last] = [all[0]!, all.at(-1)!];
+  const mean = share(first, last);
+  const heldUp = (last.heldUpMs - first.heldUpMs) / (last.atMs - first.atMs) / threads.length;
   const largest = largestWindow(all);
   const row = { bench: 'budget', unit: 'of all cores', against: 'the budget' };
   return [
@@ -89,6 +95,12 @@ async function miningRows(budget: number, { isSmoke }: Mode): Promise<readonly R
       ratio: largest / budget,
     },
     { ...row, what: `budget ${budget}: mean`, value: mean, ratio: mean / budget },
+    {
+      bench: 'budget',
+      what: `budget ${budget}: held up by others`,
+      value: heldUp,
+      unit: 'of the time',
+    },
     { bench: 'budget', what: `budget ${budget}: mining`, value: hashesPerSecond, unit: 'hashes/s' },
   ];
 }
