@@ -69,6 +69,7 @@ export const errorTable = {
   PARENT_UNKNOWN: local('A parent is not known to this node.'),
   PARENT_NOT_SOLID: local('A parent is known but its past is not complete here yet.'),
   INTAKE_BUSY: later('More messages wait for admission than this node takes at once.'),
+  CATCHING_UP: later('The node is still fetching the messages it missed.'),
   STOPPING: later('The node is shutting down.'),
 
   // Proof of work (src/pow/).

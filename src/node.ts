@@ -8,9 +8,9 @@ import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
-import type { EventLoopWatch } from './event-loop.ts';
 import { openNetwork } from './gossip/network.ts';
 import type { Network, NetworkOptions } from './gossip/network.ts';
+import { healthChecks } from './health.ts';
 import type { Logger } from './log.ts';
 import { openPowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -25,12 +25,6 @@ import { TipPool } from './tangle/tips.ts';
 import { explain } from './tangle/why.ts';
 
 export const version = packageJson.version;
-
-/** The event loop answers nothing while it is stuck; this long is a fault that operators must see. */
-const stuckLoopMs = 2_000;
-/** A node that lacks more of a neighbour's log, or lacks something for longer, is not in sync. */
-const maxBehindMessages = 1_000;
-const maxBehindMs = 60_000;
 
 export interface NodeDeps {
   readonly log: Logger;
@@ -88,6 +82,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     intake: tangle.intake,
     verifyWork,
     mine: pow && ((job) => pow.mine(job)),
+    isCatchingUp: () => neighbours?.catchUp.state().isFirstRunning ?? false,
   });
   const network = opening.use(
     await openNetwork(networkOptions(config), {
@@ -218,47 +213,6 @@ function intakeOptions(config: Config): IntakeOptions {
     // A waiting message costs about 1 KiB of memory for its place in the graph; its bytes are on disk.
     pending: { maxMessages: Math.floor(budgetBytes / 16 / 1024), maxBytes: budgetBytes / 4 },
   };
-}
-
-interface HealthSources {
-  readonly store: Store;
-  readonly loop: EventLoopWatch;
-  readonly network: Network;
-}
-
-function healthChecks({ store, loop, network }: HealthSources): HealthCheck[] {
-  const { writable, code } = store.state();
-  const delayMs = Math.round(loop.maxDelayMs());
-  return [
-    check('store', writable, `The store cannot write (${code ?? 'unknown'}).`),
-    check('event-loop', delayMs < stuckLoopMs, `The node was stuck for ${delayMs} ms.`),
-    check(
-      'neighbours',
-      network.gossip.hasConfiguredNeighbour ?? true,
-      'None of the configured neighbours is connected.',
-    ),
-    check(
-      'catch-up',
-      !isBehind(network),
-      'A configured neighbour has messages that are missing here.',
-    ),
-  ];
-}
-
-/** Neighbours of other makes have no log to follow; what unknown ones claim proves nothing. */
-function isBehind({ gossip, catchUp }: Network): boolean {
-  const known = gossip.neighbours().filter(({ relation }) => relation === 'known');
-  const knownIds = new Set(known.map(({ id }) => id));
-  return catchUp
-    .state()
-    .neighbours.some(
-      ({ peerId, behindMessages, behindMs }) =>
-        knownIds.has(peerId) && (behindMessages > maxBehindMessages || behindMs > maxBehindMs),
-    );
-}
-
-function check(name: string, ok: boolean, reason: string): HealthCheck {
-  return ok ? { name, ok } : { name, ok, reason };
 }
 
 function nodeInfo(

@@ -10,6 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['storage', 'pow'],
   ['tangle'],
   ['api', 'gossip', 'pruning'],
+  ['health.ts'],
   ['node.ts'],
   ['cli.ts', 'cli', 'index.ts', 'ops'],
 ];

@@ -61,6 +61,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
   // The node cannot now.
   INTAKE_BUSY: 503,
+  CATCHING_UP: 503,
   STOPPING: 503,
   POW_BUSY: 503,
   POW_DEADLINE: 503,

@@ -70,11 +70,14 @@ export interface AttachDeps {
   readonly verifyWork: VerifyWork;
   /** Absent when proof of work for clients is switched off. */
   readonly mine?: Mine | undefined;
+  /** True while the first catch-up runs: parents chosen now would be those of long ago. */
+  readonly isCatchingUp?: (() => boolean) | undefined;
 }
 
 export function makeAttach(options: AttachOptions, deps: AttachDeps): Attach {
   return async (draft, call) => {
     try {
+      if (deps.isCatchingUp?.() === true) throw new TangleError('CATCHING_UP');
       const bytes = encodeMessage(fillIn(draft, options, deps));
       const message = decodeMessage(bytes);
       if (message.nonce !== 0n || isWorkDone(bytes, options, deps)) {

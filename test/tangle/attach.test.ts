@@ -5,7 +5,7 @@ import { hexOf } from '../../src/protocol/bytes.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
 import { asMessageId, genesisId } from '../../src/protocol/ids.ts';
 import { makeAttach } from '../../src/tangle/attach.ts';
-import type { Attach, Draft, Mine } from '../../src/tangle/attach.ts';
+import type { Attach, AttachDeps, Draft, Mine } from '../../src/tangle/attach.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { aMessage, testNetwork } from '../support/messages.ts';
 import { aFolder } from '../support/node-process.ts';
@@ -37,17 +37,18 @@ function countedMine(): { readonly mine: Mine; readonly count: () => number } {
   return { mine, count: () => jobs };
 }
 
+function depsOf(tangle: TestTangle, mine?: Mine): AttachDeps {
+  return {
+    selectTips: (count) => tangle.tips.select(count),
+    readFacts: (ids) => tangle.store.facts(ids),
+    intake: tangle.intake,
+    verifyWork,
+    mine,
+  };
+}
+
 function attachOn(tangle: TestTangle, mine?: Mine, minPowScore = 1): Attach {
-  return makeAttach(
-    { networkId: testNetwork.id, minPowScore },
-    {
-      selectTips: () => tangle.tips.select(),
-      readFacts: (ids) => tangle.store.facts(ids),
-      intake: tangle.intake,
-      verifyWork,
-      mine,
-    },
-  );
+  return makeAttach({ networkId: testNetwork.id, minPowScore }, depsOf(tangle, mine));
 }
 
 const failing: Mine = () => Promise.reject(new TangleError('POW_BUSY'));
@@ -177,6 +178,19 @@ describe('attaching a message', () => {
     };
     expect(codeOf(await attachOn(tangle, refreshing)({ payload }, call))).toBe('accepted');
     expect(tangle.solid.at(-1)!.message.parents.length).toBe(1);
+  });
+
+  it('waits for the first catch-up to end', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    let isCatchingUp = true;
+    const attach = makeAttach(
+      { networkId: testNetwork.id, minPowScore: 1 },
+      { ...depsOf(tangle, search), isCatchingUp: () => isCatchingUp },
+    );
+    expect(codeOf(await attach({ payload }, call))).toBe('busy CATCHING_UP');
+    isCatchingUp = false;
+    expect(codeOf(await attach({ payload }, call))).toBe('accepted');
   });
 
   it('passes on why mining ended without a nonce', async () => {
