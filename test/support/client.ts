@@ -116,3 +116,11 @@ export async function faultsOf(
   }
   return faults;
 }
+
+/** Ids that the index knows under a key, newest first. */
+export async function findIds(url: string, index: string): Promise<readonly string[]> {
+  const { messageIds } = await getData<{ messageIds: string[] }>(
+    `${url}/api/v1/messages?index=${hex(index)}`,
+  );
+  return messageIds;
+}
