@@ -68,8 +68,8 @@ export class Attachment {
     const tell = (): void => {
       if (hasEnded(this.#state)) callback(this.#state);
     };
-    this.watch(tell);
-    tell();
+    if (hasEnded(this.#state)) tell();
+    else this.watch(tell);
   }
 
   async #follow(run: RunAttach): Promise<AttachEnd> {

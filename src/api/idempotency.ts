@@ -48,8 +48,8 @@ export class IdempotencyKeys {
   #recall(client: string, key: string): Entry | undefined {
     const entry = this.#byClient.get(client)?.get(key);
     if (entry === undefined) return undefined;
-    const isOver = entry.attachment.isAbandoned || entry.expiresAtMs <= this.#clock.now();
-    if (!isOver) return entry;
+    // An attach that everyone has left may still come to its end; beginning another could make two messages.
+    if (entry.expiresAtMs > this.#clock.now()) return entry;
     this.#forget(client, key, entry);
     return undefined;
   }

@@ -3,21 +3,27 @@ import type { Job } from './job.ts';
 import type { StartSearch } from './miners.ts';
 import type { FairQueue } from './scheduler.ts';
 
+export interface CrewHooks {
+  readonly startSearch: StartSearch;
+  /** Told of a job that leaves the queue, before anyone searches for it. */
+  readonly onStart?: ((job: Job) => void) | undefined;
+}
+
 /**
  * While jobs wait, each has one worker: that is the most nonces per hash paid for. When none waits,
  * workers without a job help with one that runs: that is the soonest nonce.
  */
 export class Crew {
   readonly #queue: FairQueue<Job>;
-  readonly #startSearch: StartSearch;
+  readonly #hooks: CrewHooks;
   readonly #running = new Set<Job>();
   readonly #workerCount: number;
   #idleCount: number;
 
-  constructor(workers: number, queue: FairQueue<Job>, startSearch: StartSearch) {
+  constructor(workers: number, queue: FairQueue<Job>, hooks: CrewHooks) {
     this.#workerCount = workers;
     this.#queue = queue;
-    this.#startSearch = startSearch;
+    this.#hooks = hooks;
     this.#idleCount = workers;
   }
 
@@ -42,14 +48,17 @@ export class Crew {
 
   #nextJob(): Job | undefined {
     const job = this.#queue.next();
-    if (job !== undefined) this.#running.add(job);
-    return job;
+    if (job === undefined) return undefined;
+    this.#running.add(job);
+    this.#hooks.onStart?.(job);
+    // The hook may have ended it.
+    return this.#running.has(job) ? job : this.#nextJob();
   }
 
   /** Never rejects: what goes wrong in a search ends its job. */
   async #work(job: Job): Promise<void> {
     this.#idleCount -= 1;
-    await job.search(this.#startSearch);
+    await job.search(this.#hooks.startSearch);
     this.#idleCount += 1;
     this.assign();
   }

@@ -46,9 +46,12 @@ export class Quota {
     });
   }
 
-  giveBack(client: string, hashes: number): void {
+  /** Of what was taken then, as much as has not leaked away since. */
+  giveBack(client: string, hashes: number, takenAtMs: number): void {
     const level = this.#levels.get(client);
-    if (level !== undefined) level.hashes -= hashes;
+    const agoMs = Math.max(0, this.#clock.now() - takenAtMs);
+    const leaked = (agoMs / windowMs) * this.#hashesPerMinute;
+    if (level !== undefined) level.hashes -= Math.max(0, hashes - leaked);
   }
 
   /** Clients it remembers: those whose vessel was not empty within the last minute. */

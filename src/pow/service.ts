@@ -127,7 +127,11 @@ class FairPowService implements PowService {
     this.#options = options;
     this.#parts = parts;
     this.#queue = new FairQueue(options.queueSize);
-    this.#crew = new Crew(options.workers, this.#queue, (search) => parts.miners.search(search));
+    this.#crew = new Crew(options.workers, this.#queue, {
+      startSearch: (search) => parts.miners.search(search),
+      // Its parents may be as old as its wait was long.
+      onStart: (job) => job.refreshIfDue(parts.clock.now(), options.refreshTipsIntervalMs),
+    });
     this.#quota = new Quota(options.quotaHashesPerMinute, parts.clock);
   }
 
@@ -214,8 +218,9 @@ class FairPowService implements PowService {
   #onEnd(job: Job, unusedHashes: number): void {
     if (this.#crew.dismiss(job)) this.#queue.end(job, unusedHashes);
     else this.#queue.remove(job);
-    this.#quota.giveBack(job.client, unusedHashes);
-    if (this.#crew.running.size === 0) this.#parts.governor.pause();
+    this.#quota.giveBack(job.client, unusedHashes, job.admittedMs);
+    // What waits starts when a worker comes back, and must be looked after from then on.
+    if (this.#crew.running.size + this.#queue.size === 0) this.#parts.governor.pause();
   }
 
   /** Some times a second, as long as there are jobs. */
@@ -284,9 +289,13 @@ class FairPowService implements PowService {
 
   /** When what waits now will have been done. */
   #later(code: 'POW_BUSY' | 'POW_DEADLINE'): TangleError {
-    const seconds = this.#queue.hashes / this.#parts.governor.speed().hashesPerSecond;
+    const running = [...this.#crew.running].reduce(
+      (sum, { cost, hashes }) => sum + Math.max(0, cost - hashes),
+      0,
+    );
+    const seconds = (this.#queue.hashes + running) / this.#parts.governor.speed().hashesPerSecond;
     return new TangleError(code, undefined, {
-      details: { retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
+      details: { retryAfterSeconds: Math.min(3_600, Math.max(1, Math.ceil(seconds))) },
     });
   }
 }

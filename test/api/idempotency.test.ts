@@ -59,11 +59,25 @@ describe('a key', () => {
     expect(isKnown('a', 'k')).toBe(true);
   });
 
-  it('begins anew when everyone has left the attach it stood for', () => {
+  it('begins anew only after the end of an attach that everyone has left', async () => {
     const { attachmentOf, isKnown } = keysOf();
-    const abandoned = attachmentOf(request('a', 'k'), running);
+    const end = Promise.withResolvers<string>();
+    const abandoned = attachmentOf(request('a', 'k'), () => new Attachment(() => end.promise));
     abandoned.want(AbortSignal.abort());
+    expect(isKnown('a', 'k')).toBe(true);
+    end.reject(new Error('nobody waits'));
+    await abandoned.ended;
     expect(isKnown('a', 'k')).toBe(false);
+  });
+
+  it('still stands for a message that was stored after everyone had left', async () => {
+    const { attachmentOf, isKnown } = keysOf();
+    const end = Promise.withResolvers<string>();
+    const abandoned = attachmentOf(request('a', 'k'), () => new Attachment(() => end.promise));
+    abandoned.want(AbortSignal.abort());
+    end.resolve('00'.repeat(32));
+    await abandoned.ended;
+    expect(isKnown('a', 'k')).toBe(true);
   });
 });
 

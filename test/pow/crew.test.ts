@@ -39,7 +39,7 @@ interface Scene {
 function scene(workers: number): Scene {
   const miners = new HandMiners();
   const queue = new FairQueue<Job>(9);
-  const crew = new Crew(workers, queue, miners.start);
+  const crew = new Crew(workers, queue, { startSearch: miners.start });
   const onEnd = (job: Job, unusedHashes: number): void => {
     if (crew.dismiss(job)) queue.end(job, unusedHashes);
     else queue.remove(job);

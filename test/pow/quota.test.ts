@@ -34,11 +34,23 @@ describe('the quota', () => {
   });
 
   it('counts nothing for work that was not done', () => {
-    const quota = new Quota(100, new HandClock());
+    const clock = new HandClock();
+    const quota = new Quota(100, clock);
     quota.take('a', 100);
-    quota.giveBack('a', 60);
+    quota.giveBack('a', 60, clock.now());
     quota.check('a', 60);
     expect(() => quota.check('a', 61)).toThrow(exhausted);
+  });
+
+  it('gives nothing back that has leaked away since', () => {
+    const clock = new HandClock();
+    const quota = new Quota(100, clock);
+    const takenAtMs = clock.now();
+    quota.take('a', 100);
+    clock.advance(minuteMs);
+    quota.take('a', 100);
+    quota.giveBack('a', 100, takenAtMs);
+    expect(() => quota.check('a', 1)).toThrow(exhausted);
   });
 
   it('is none when it is 0', () => {
