@@ -10,7 +10,13 @@ export interface LogOptions {
   readonly format: 'auto' | 'pretty' | 'json';
 }
 
-/** Writes to standard output, synchronously: the last line before an exit is never lost. */
+/** What a full disk holds back of the log; older lines go first. */
+const maxHeldBackBytes = 1024 * 1024;
+
+/**
+ * Writes to standard output, synchronously: the last line before an exit is never lost. Where that is a
+ * file on a full disk, lines are lost rather than the node.
+ */
 export function makeLogger(options: LogOptions): Logger {
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
@@ -21,7 +27,8 @@ export function makeLogger(options: LogOptions): Logger {
         translateTime: 'SYS:yyyy-mm-dd HH:MM:ss',
         sync: true,
       })
-    : pino.destination({ dest: 1, sync: true });
+    : pino.destination({ dest: 1, sync: true, maxLength: maxHeldBackBytes });
+  stream.on('error', () => undefined);
   return pino({ level: options.level, base: null }, stream);
 }
 

@@ -83,6 +83,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
     verifyWork,
     mine: pow && ((job) => pow.mine(job)),
     isCatchingUp: () => neighbours?.catchUp.state().isFirstRunning ?? false,
+    storeFailure: () => tangle.store.state().code,
   });
   const network = opening.use(
     await openNetwork(networkOptions(config), {

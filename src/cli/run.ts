@@ -1,5 +1,6 @@
 // midge run: opens the node, says so, and closes it when asked to.
 import { makeLogger } from '../log.ts';
+import type { Logger } from '../log.ts';
 import type { NodeSummary } from '../node.ts';
 import { banner } from './banner.ts';
 import type { Command } from './command.ts';
@@ -26,7 +27,9 @@ export const run: Command = {
     // Imported here, so that the other commands start without the node and all it needs.
     const { openNode } = await import('../node.ts');
     {
-      await using node = await openNode(config, { log, onFatal: broken.reject });
+      const opening = openNode(config, { log, onFatal: broken.reject });
+      await Promise.race([opening, leaveUnopened(asked, opening, log)]);
+      await using node = await opening;
       if (process.stdout.isTTY && config.log.format !== 'json') print(banner(node.info));
       log.info(readyLine(node.info), 'ready');
       const signal = await Promise.race([asked, broken.promise]);
@@ -35,6 +38,22 @@ export const run: Command = {
     log.info('stopped');
   },
 };
+
+/**
+ * Ends the process when it is asked to end before the node is open. Nothing was answered yet, and the store
+ * is safe at any instant, so nothing has to be waited for.
+ */
+async function leaveUnopened(
+  asked: Promise<string>,
+  opening: Promise<unknown>,
+  log: Logger,
+): Promise<void> {
+  const signal = await Promise.race([asked, opening.then(() => undefined)]);
+  if (signal === undefined) return;
+  log.info({ signal }, 'stopped before it was ready');
+  // Opening cannot be called off: it may be indexing a long log.
+  process.exit(0);
+}
 
 /** What whoever started the node waits for. */
 function readyLine(info: NodeSummary): object {

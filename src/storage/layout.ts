@@ -179,14 +179,19 @@ export function encodeRecord(record: StoredMessage): Buffer {
   return value;
 }
 
-/** Views into the value. Undefined when the checksum over all but the message bytes does not match. */
+/**
+ * The bytes are a view into the value; the id is a copy, because lists and the tip pool keep ids, and a view
+ * would keep the whole message with each. Undefined when the checksum over all but the message bytes does not match.
+ */
 export function decodeRecord(seq: number, value: Buffer): StoredMessage | undefined {
   if (value.length < messageAt || value.readUInt32BE(0) !== recordCrc(seq, value)) return undefined;
+  const id = Buffer.allocUnsafeSlow(messageAt - idAt);
+  value.copy(id, 0, idAt, messageAt);
   return {
     seq,
     arrivalMs: readU64(value, arrivalAt),
     isLazy: value[flagsAt] === lazyFlag,
-    id: asMessageId(value.subarray(idAt, messageAt)),
+    id: asMessageId(id),
     bytes: value.subarray(messageAt),
   };
 }

@@ -11,7 +11,8 @@ import type { Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
 /** Most parents have no child that is gone, so one seek answers. */
 const firstChildSizes = { first: 1, next: 64 };
 /** Bounds the message bytes in memory while children are looked up. */
-const maxChildrenPerPage = 64;
+/** Bodies are read along, so that this many times 32 KiB is what one request holds. */
+const maxChildrenPerPage = 16;
 const maxFoundPerPage = 1_000;
 /** Iterators open at a time. */
 const maxSeeks = 32;

@@ -2,6 +2,7 @@
 // Everything but the nonce is checked before any work is done for it.
 import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { hexOf } from '../protocol/bytes.ts';
 import { decodeMessage, encodeMessage } from '../protocol/codec.ts';
 import { nonceOf, powDigestOf } from '../protocol/ids.ts';
@@ -72,6 +73,8 @@ export interface AttachDeps {
   readonly mine?: Mine | undefined;
   /** True while the first catch-up runs: parents chosen now would be those of long ago. */
   readonly isCatchingUp?: (() => boolean) | undefined;
+  /** Why the store cannot take a message now: then no work is done for one. */
+  readonly storeFailure?: (() => ErrorCode | undefined) | undefined;
 }
 
 export function makeAttach(options: AttachOptions, deps: AttachDeps): Attach {
@@ -163,6 +166,8 @@ async function mine(
   { options, deps }: { options: AttachOptions; deps: AttachDeps },
 ): Promise<Uint8Array> {
   if (deps.mine === undefined) throw powDisabled();
+  const failure = deps.storeFailure?.();
+  if (failure !== undefined) throw new TangleError(failure);
   const { nonce, digest } = await deps.mine({
     ...call,
     digest: work.digest,

@@ -2,7 +2,7 @@
 // an Outcome back. Never talks to the network.
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import { TangleError } from '../errors.ts';
+import { TangleError, errorTable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { messageIdHex, parseMessageId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
@@ -98,9 +98,15 @@ export class Intake implements AsyncDisposable {
 
   /** As `restoreSoon`, done when it returns. */
   async restore(): Promise<void> {
-    await restorePending(this.#deps.store, this.#solidifier);
-    this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
+    // First, so that a call that comes meanwhile is not forgotten.
     this.#mustRestore = false;
+    try {
+      await restorePending(this.#deps.store, this.#solidifier);
+      this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
+    } catch (error) {
+      this.#mustRestore = true;
+      throw error;
+    }
     if (this.#solidifier.hasFree) this.#wake();
   }
 
@@ -148,7 +154,10 @@ export class Intake implements AsyncDisposable {
       await this.#process(tickets);
       return true;
     } catch (error) {
-      this.#deps.log.error({ err: error }, 'a batch could not be taken in');
+      // The store tells of its own failures, once; a line for every refusal would fill the disk further.
+      if (!(error instanceof TangleError && errorTable[error.code].retry)) {
+        this.#deps.log.error({ err: error }, 'a batch could not be taken in');
+      }
       tickets.settleAll(busyBecause(error));
       return false;
     }
@@ -270,11 +279,12 @@ export class Intake implements AsyncDisposable {
   #settleBlocked(candidate: Candidate, tickets: TicketBook, book: ParentBook): void {
     const notSolid = notSolidOf(candidate.message.parents, book);
     const missing = this.#notHeld(notSolid);
-    tickets.settleBySource(candidate.key, (source) =>
-      isPeer(source)
-        ? { kind: 'pending', id: candidate.id, missing }
-        : parentsRefused(missing, notSolid),
-    );
+    tickets.settleBySource(candidate.key, (source) => {
+      if (isPeer(source)) return { kind: 'pending', id: candidate.id, missing };
+      // It waits only for its turn: its parents became solid in a batch that was full.
+      if (notSolid.length === 0) return busy('INTAKE_BUSY');
+      return parentsRefused(missing, notSolid);
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts';
-import { messageKey } from '../../src/storage/layout.ts';
+import { encodeNumber, idKey, messageKey } from '../../src/storage/layout.ts';
 import { join } from 'node:path';
 import { Grower, aFolder, aRecord, openTestStore, withDatabase } from './support.ts';
 
@@ -21,6 +21,24 @@ describe('get and has', () => {
     expect(store.has(a.id)).toBe(true);
     expect(store.get(unknownId)).toBeUndefined();
     expect(store.has(genesisId)).toBe(false);
+  });
+});
+
+describe('an index entry', () => {
+  it('is believed only where the log record carries that id', async () => {
+    await using folder = await aFolder();
+    const [stored, stranger] = [aRecord(), aRecord()];
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append([stored]);
+    }
+    await withDatabase(join(folder.path, 'index'), (db) =>
+      db.put(idKey(stranger.id), encodeNumber(1)),
+    );
+    await using store = await openTestStore(folder.path);
+    expect(store.get(stranger.id)).toBeUndefined();
+    expect(await store.facts([stranger.id])).toEqual([undefined]);
+    expect(await store.childrenOf(stranger.id, 10)).toEqual([]);
   });
 });
 

@@ -193,6 +193,18 @@ describe('attaching a message', () => {
     expect(codeOf(await attach({ payload }, call))).toBe('accepted');
   });
 
+  it('does no work for a message that the store cannot take', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const { mine, count } = countedMine();
+    const attach = makeAttach(
+      { networkId: testNetwork.id, minPowScore: 1 },
+      { ...depsOf(tangle, mine), storeFailure: () => 'DISK_FULL' },
+    );
+    expect(codeOf(await attach({ payload }, call))).toBe('busy DISK_FULL');
+    expect(count()).toBe(0);
+  });
+
   it('passes on why mining ended without a nonce', async () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });

@@ -275,6 +275,21 @@ describe('the door', () => {
     expect(tangle.solid.map(({ key }) => key)).toEqual(hexes([parent!.id, child!.id]));
   });
 
+  it('asks a client to come again for a message that waits only for its turn', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const parent = aMessage({ data: 'parent' });
+    const children = Array.from({ length: 700 }, (_, n) =>
+      aMessage({ parents: [parent.id], data: `child ${n}` }),
+    );
+    await Promise.all(children.map(({ bytes }) => tangle.intake.submit(bytes, 'peer:a')));
+    await tangle.intake.submit(parent.bytes, 'peer:a');
+    const last = children.at(-1)!;
+    const first = codeOf(await tangle.intake.submit(last.bytes, 'client'));
+    expect(['busy INTAKE_BUSY', 'accepted', 'known']).toContain(first);
+    expect(codeOf(await tangle.intake.submit(last.bytes, 'client'))).toBe('known');
+  });
+
   it('answers what it took in before closing, and refuses what comes after', async () => {
     await using folder = await aFolder();
     await using tangle = await openTestTangle({ dataDir: folder.path });
