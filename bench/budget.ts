@@ -5,7 +5,8 @@ import { performance } from 'node:perf_hooks';
 import { systemClock } from '../src/clock.ts';
 import { silentLogger } from '../src/log.ts';
 import { openPowService } from '../src/pow/service.ts';
-import { NodeProcess, aFolder } from '../test/support/node-process.ts';
+import { aFolder } from '../test/support/folder.ts';
+import { NodeProcess } from '../test/support/node-process.ts';
 import type { Mode, Row } from './table.ts';
 
 const budgets = [0.1, 0.25, 0.5, 1];

@@ -14,7 +14,7 @@ import { openStore } from '../src/storage/open.ts';
 import { Intake } from '../src/tangle/intake.ts';
 import { TipPool } from '../src/tangle/tips.ts';
 import { aMessage, testNetwork } from '../test/support/messages.ts';
-import { aFolder } from '../test/support/node-process.ts';
+import { aFolder } from '../test/support/folder.ts';
 import { median } from './table.ts';
 import type { Mode, Row } from './table.ts';
 

@@ -10,7 +10,7 @@ export interface LogOptions {
   readonly format: 'auto' | 'pretty' | 'json';
 }
 
-/** What a full disk holds back of the log; older lines go first. */
+/** What a full disk holds back of the log; lines beyond it are lost. */
 const maxHeldBackBytes = 1024 * 1024;
 
 /**

@@ -28,7 +28,7 @@ export const run: Command = {
     const { openNode } = await import('../node.ts');
     {
       const opening = openNode(config, { log, onFatal: broken.reject });
-      await Promise.race([opening, leaveUnopened(asked, opening, log)]);
+      await openOrLeave(asked, opening, log);
       await using node = await opening;
       if (process.stdout.isTTY && config.log.format !== 'json') print(banner(node.info));
       log.info(readyLine(node.info), 'ready');
@@ -40,10 +40,10 @@ export const run: Command = {
 };
 
 /**
- * Ends the process when it is asked to end before the node is open. Nothing was answered yet, and the store
+ * Waits for the node, or ends the process when it is asked to end before. Nothing was answered yet, and the store
  * is safe at any instant, so nothing has to be waited for.
  */
-async function leaveUnopened(
+async function openOrLeave(
   asked: Promise<string>,
   opening: Promise<unknown>,
   log: Logger,

@@ -17,6 +17,7 @@ import { Miners } from './miners.ts';
 import { Quota } from './quota.ts';
 import { FairQueue } from './scheduler.ts';
 import { calibrate } from './speed.ts';
+import type { PowEstimate, PowStatus } from './status.ts';
 
 export type { Mined, MineJob, MineProgress } from './job.ts';
 
@@ -44,34 +45,6 @@ export interface PowServiceDeps {
   readonly eventLoopDelayMs?: (() => number) | undefined;
   /** For tests: another module than worker.ts that exports `mine`. */
   readonly workerUrl?: URL | undefined;
-}
-
-export interface PowStatus {
-  readonly kernel: string;
-  readonly workers: number;
-  readonly cpuBudget: number;
-  /** Of all cores, over the last seconds. */
-  readonly usedShare: number;
-  /** Of all workers together, as measured lately. */
-  readonly hashesPerSecond: number;
-  readonly maxZeros: number;
-  readonly running: number;
-  readonly queued: number;
-  readonly queueSize: number;
-  readonly queuedHashes: number;
-  /** The node's own work came late, so mining takes less than its budget. */
-  readonly isBackingOff: boolean;
-}
-
-/** What a message of a client that has asked for nothing else would meet now. */
-export interface PowEstimate {
-  readonly sizeBytes: number;
-  readonly zeros: number;
-  readonly expectedHashes: number;
-  /** Without `queueMs`. */
-  readonly expectedMs: number;
-  readonly queueMs: number;
-  readonly isAccepted: boolean;
 }
 
 export interface PowService extends AsyncDisposable {

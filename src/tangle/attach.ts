@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import { hexOf } from '../protocol/bytes.ts';
-import { decodeMessage, encodeMessage } from '../protocol/codec.ts';
-import { nonceOf, powDigestOf } from '../protocol/ids.ts';
+import { encodeMessage } from '../protocol/codec.ts';
+import { powDigestOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Message, Payload } from '../protocol/message.ts';
 import { requiredZeros, scoreOf } from '../protocol/score.ts';
@@ -81,15 +81,14 @@ export function makeAttach(options: AttachOptions, deps: AttachDeps): Attach {
   return async (draft, call) => {
     try {
       if (deps.isCatchingUp?.() === true) throw new TangleError('CATCHING_UP');
-      const bytes = encodeMessage(fillIn(draft, options, deps));
-      const message = decodeMessage(bytes);
-      if (message.nonce !== 0n || isWorkDone(bytes, options, deps)) {
-        return await deps.intake.submit(bytes, 'client');
-      }
+      const message = fillIn(draft, options, deps);
+      const bytes = encodeMessage(message);
+      if (message.nonce !== 0n) return await deps.intake.submit(bytes, 'client');
+      const hasOwnParents = draft.parents !== undefined && draft.parents.length > 0;
+      const work = new Work(message, bytes, hasOwnParents ? undefined : deps.selectTips);
+      if (isWorkDone(work, options, deps)) return await deps.intake.submit(bytes, 'client');
       const refusal = await refuseParents(message.parents, deps);
       if (refusal !== undefined) return refusal;
-      const hasOwnParents = draft.parents !== undefined && draft.parents.length > 0;
-      const work = new Work(message, hasOwnParents ? undefined : deps.selectTips);
       return await deps.intake.submit(await mine(work, call, { options, deps }), 'mined');
     } catch (error) {
       if (error instanceof TangleError) return refused(error);
@@ -140,11 +139,9 @@ function powDisabled(): TangleError {
 }
 
 /** A nonce of 0 may happen to be enough; then no work is needed. */
-function isWorkDone(bytes: Uint8Array, options: AttachOptions, deps: AttachDeps): boolean {
-  const [zeros] = Array.from(
-    deps.verifyWork([{ digest: powDigestOf(bytes), nonce: nonceOf(bytes) }]),
-  );
-  return scoreOf(zeros ?? 0, bytes.length) >= options.minPowScore;
+function isWorkDone(work: Work, options: AttachOptions, deps: AttachDeps): boolean {
+  const [zeros] = Array.from(deps.verifyWork([{ digest: work.digest, nonce: 0n }]));
+  return scoreOf(zeros ?? 0, work.sizeBytes) >= options.minPowScore;
 }
 
 async function refuseParents(
@@ -191,9 +188,12 @@ class Work {
   readonly #message: Message;
   readonly #parentsByDigest = new Map<string, readonly MessageId[]>();
 
-  constructor(message: Message, selectTips: AttachDeps['selectTips'] | undefined) {
+  constructor(
+    message: Message,
+    bytes: Uint8Array,
+    selectTips: AttachDeps['selectTips'] | undefined,
+  ) {
     this.#message = message;
-    const bytes = encodeMessage(message);
     this.sizeBytes = bytes.length;
     this.digest = powDigestOf(bytes);
     this.#parentsByDigest.set(hexOf(this.digest), message.parents);

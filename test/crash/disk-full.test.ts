@@ -1,28 +1,11 @@
 // A small real filesystem runs full while clients attach, is freed, and the node goes on by itself.
-import { execFileSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { attach, attachMany, faultsOf } from '../support/client.ts';
 import type { Acknowledged } from '../support/client.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
-
-function mountTmpfs(path: string, sizeMiB: number): Disposable | undefined {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', path], {
-      stdio: 'ignore',
-    });
-  } catch {
-    return undefined;
-  }
-  return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', path]) };
-}
-
-async function canMount(): Promise<boolean> {
-  await using folder = await aFolder();
-  using mounted = mountTmpfs(folder.path, 1);
-  return mounted !== undefined;
-}
+import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 const isMountAllowed = await canMount();
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { attachMany, faultsOf } from '../support/client.ts';
 import type { Acknowledged } from '../support/client.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 const kills = Number(process.env['CRASH_KILLS'] ?? 20);
 const minAcknowledged = 50;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { attachMany, faultsOf, findIds, readRaw } from '../support/client.ts';
 import type { Acknowledged } from '../support/client.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 interface WriteAheadFile {
   readonly path: string;

@@ -6,7 +6,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attach, isAcknowledged } from '../support/client.ts';
 import { aMessage } from '../support/messages.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 import { asMessageId, genesisId, networkIdOf } from '../../src/protocol/ids.ts';
 
 const networkId = networkIdOf('midge-private');

@@ -5,7 +5,8 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { describe, expect, it } from 'vitest';
 import { openIdentity } from '../../src/gossip/identity.ts';
 import { attach, isAcknowledged, readRaw } from '../support/client.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 /** For each node the numbers of those that it names as neighbours; a name holds for both directions. */
 type Shape = readonly (readonly number[])[];

@@ -7,7 +7,8 @@ import type { MessageId } from '../../src/protocol/ids.ts';
 import { attach, isAcknowledged, readRaw } from '../support/client.ts';
 import type { Acknowledged } from '../support/client.ts';
 import { aMessage } from '../support/messages.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 import { RawPeer, rawFrame, rawHeartbeat } from '../support/raw-peer.ts';
 import type { RawStream } from '../support/raw-peer.ts';
 

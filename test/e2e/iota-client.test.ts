@@ -12,7 +12,8 @@ import { Converter, ReadStream, WriteStream } from '@iota/util.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requiredZeros } from '../../src/protocol/score.ts';
 import { mineInPlace } from '../support/messages.ts';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 /** The client's own slot for local work, filled with our slow but simple search. */
 const localPow: IPowProvider = {

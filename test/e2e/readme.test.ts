@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 const run = promisify(execFile);
 const readme = readFileSync('README.md', 'utf8');

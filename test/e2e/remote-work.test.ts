@@ -4,7 +4,8 @@ import { request } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { SingleNodeClient } from '@iota/iota.js';
 import { describe, expect, it } from 'vitest';
-import { NodeProcess, aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
+import { NodeProcess } from '../support/node-process.ts';
 
 interface PowAnswer {
   readonly data: {

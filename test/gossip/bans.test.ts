@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Bans } from '../../src/gossip/bans.ts';
 import { HandClock } from '../support/clock.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 
 const hourMs = 3_600_000;
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
@@ -17,17 +14,13 @@ import { messageIdHex } from '../../src/protocol/ids.ts';
 import type { Store } from '../../src/storage/store.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
+import { aFolder } from '../support/folder.ts';
 import { aMessage, testNetwork } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
 import { openTestTangle } from '../support/tangle.ts';
 import type { TestTangle } from '../support/tangle.ts';
 
 const protocol = syncProtocol(testNetwork.id);
-
-async function aFolder() {
-  const path = await mkdtemp(join(tmpdir(), 'midge-catch-up-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
 
 function openTestHost(dataDir: string): Promise<Host> {
   const bind = ['/ip4/127.0.0.1/tcp/0'];

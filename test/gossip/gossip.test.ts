@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
 import { rejected } from '../../src/tangle/outcome.ts';
 import { aMessage } from '../support/messages.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 import { elsewhere, openTestGossip, until } from './harness.ts';
 import type { TestGossip } from './harness.ts';
 

@@ -10,7 +10,7 @@ import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
 import { testNetwork } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 
 export interface TestGossip extends AsyncDisposable {
   readonly host: Host;

@@ -1,7 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it } from 'vitest';
 import { openHost } from '../../src/gossip/host.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 
 const anyPort = ['/ip4/127.0.0.1/tcp/0'];
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import { describe, expect, it } from 'vitest';
 import { openIdentity } from '../../src/gossip/identity.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 
 describe('the identity', () => {
   it('is made once, for the owner only, and the same at the next start', async () => {

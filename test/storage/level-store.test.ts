@@ -1,5 +1,4 @@
 // Failing writes, reopening and closing. The faults are LevelDB's own, put between the store and the database.
-import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -7,10 +6,10 @@ import { TangleError } from '../../src/errors.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
 import { reopenNeedBytes } from '../../src/storage/reopen.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
+import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
 import {
   FaultyDatabases,
   Grower,
-  aFolder,
   aRecord,
   expectConsistent,
   ioError,
@@ -281,22 +280,6 @@ describe('pending messages', () => {
 });
 
 // ---- on a real filesystem that is really full ----
-
-function mountTmpfs(path: string, sizeMiB: number): Disposable | undefined {
-  try {
-    const options = ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', path];
-    execFileSync('mount', options, { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
-  return { [Symbol.dispose]: () => void execFileSync('umount', ['-l', path]) };
-}
-
-async function canMount(): Promise<boolean> {
-  await using folder = await aFolder();
-  using mounted = mountTmpfs(folder.path, 1);
-  return mounted !== undefined;
-}
 
 describe.skipIf(!(await canMount()))(
   'a small filesystem (needs the right to mount a tmpfs)',

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { logSpaces, messageKey, spaceRange } from '../../src/storage/layout.ts';
-import { Grower, aFolder, aRecord, openTestStore, withDatabase } from './support.ts';
+import { aFolder } from '../support/folder.ts';
+import { Grower, aRecord, openTestStore, withDatabase } from './support.ts';
 
 describe('append', () => {
   it('numbers messages from 1 on and never sets the time back', async () => {

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import type { TangleError } from '../../src/errors.ts';
 import { networkIdOf } from '../../src/protocol/ids.ts';
 import { encodeNumber, logStateKey } from '../../src/storage/layout.ts';
+import { aFolder } from '../support/folder.ts';
 import {
   FaultyDatabases,
   Grower,
-  aFolder,
   ioError,
   noSpace,
   aRecord,

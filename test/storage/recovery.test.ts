@@ -8,9 +8,9 @@ import { idKey, messageKey, positionKey } from '../../src/storage/layout.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
+import { aFolder } from '../support/folder.ts';
 import {
   Grower,
-  aFolder,
   aRecord,
   copyOf,
   expectConsistent,

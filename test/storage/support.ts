@@ -1,7 +1,6 @@
 // Folders, records and faults for the tests of the store. Databases are real ones in temporary folders.
 import { randomBytes } from 'node:crypto';
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { expect } from 'vitest';
@@ -18,15 +17,6 @@ import type { StoreDeps, StoreOptions } from '../../src/storage/open.ts';
 import type { NewRecord, Store, StoredMessage } from '../../src/storage/store.ts';
 
 export const network = { name: 'store-test', id: networkIdOf('store-test') };
-
-export interface Folder extends AsyncDisposable {
-  readonly path: string;
-}
-
-export async function aFolder(): Promise<Folder> {
-  const path = await mkdtemp(join(tmpdir(), 'midge-store-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
 
 type Wish = Partial<StoreOptions> & Partial<StoreDeps>;
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import { encodeNumber, idKey, messageKey } from '../../src/storage/layout.ts';
 import { join } from 'node:path';
-import { Grower, aFolder, aRecord, openTestStore, withDatabase } from './support.ts';
+import { aFolder } from '../support/folder.ts';
+import { Grower, aRecord, openTestStore, withDatabase } from './support.ts';
 
 const unknownId = asMessageId(new Uint8Array(32).fill(7));
 const hexes = (found: readonly { readonly id: Uint8Array }[]) =>

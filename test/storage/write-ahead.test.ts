@@ -5,8 +5,9 @@ import { basename, join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isUnbroken, lookForHoles } from '../../src/storage/write-ahead.ts';
-import { aFolder, withDatabase, writeAheadFiles } from './support.ts';
-import type { Folder } from './support.ts';
+import { aFolder } from '../support/folder.ts';
+import type { Folder } from '../support/folder.ts';
+import { withDatabase, writeAheadFiles } from './support.ts';
 
 const batchCount = 60;
 

@@ -2,9 +2,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 type Setting = string | number | boolean;
@@ -105,13 +102,4 @@ export class NodeProcess implements AsyncDisposable {
     await Promise.race([ready.promise, died]);
     died.catch(() => undefined);
   }
-}
-
-/** A folder that goes away with the test. */
-export async function aFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'midge-test-'));
-  return {
-    path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
-  };
 }

@@ -8,7 +8,7 @@ import { makeAttach } from '../../src/tangle/attach.ts';
 import type { Attach, AttachDeps, Draft, Mine } from '../../src/tangle/attach.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { aMessage, testNetwork } from '../support/messages.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 import { openTestTangle } from '../support/tangle.ts';
 import type { TestTangle } from '../support/tangle.ts';
 

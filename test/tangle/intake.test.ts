@@ -9,7 +9,7 @@ import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
 import { aMessage } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
-import { aFolder } from '../support/node-process.ts';
+import { aFolder } from '../support/folder.ts';
 import { openTestTangle } from '../support/tangle.ts';
 import type { TestTangle } from '../support/tangle.ts';
 

@@ -1,7 +1,4 @@
 // An API over a real store on a temporary folder, filled with the messages a test names.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Api } from '../../../src/api/server.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { encodeMessage } from '../../../src/protocol/codec.ts';
@@ -10,6 +7,7 @@ import { indexKeyOf } from '../../../src/protocol/message.ts';
 import type { Message } from '../../../src/protocol/message.ts';
 import { openStore } from '../../../src/storage/open.ts';
 import type { NewRecord } from '../../../src/storage/store.ts';
+import { aFolder } from '../../support/folder.ts';
 import { openTestApi } from '../harness.ts';
 
 const network = { name: 'midge-test', id: networkIdOf('midge-test') };
@@ -29,8 +27,7 @@ export async function openApiOver(
   records: readonly NewRecord[],
 ): Promise<{ readonly api: Api } & AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
-  const dataDir = await mkdtemp(join(tmpdir(), 'midge-api-'));
-  opening.defer(() => rm(dataDir, { recursive: true }));
+  const { path: dataDir } = opening.use(await aFolder());
   const options = { dataDir, durability: 'process-crash', network, cacheBytes: 1 << 20 } as const;
   const store = opening.use(await openStore(options, { log: silentLogger }));
   await store.append(records);
