@@ -35,10 +35,16 @@ export async function parseBind(text: string): Promise<Bind> {
   };
 }
 
+/** The system's codes in words that say what to change. */
+const listenFailures: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'no interface of this machine has that address',
+  EACCES: 'this user may not open the port; choose one from 1024 on',
+};
+
 /** The error of a server that could not listen. */
 export function listenError(text: string, error: unknown): TangleError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  if (code !== 'EADDRINUSE') return unusable(text, code, error);
+  if (code !== 'EADDRINUSE') return unusable(text, listenFailures[code] ?? code, error);
   return new TangleError(
     'ADDRESS_IN_USE',
     `${text} is taken; stop what listens there or choose another api.bind.`,

@@ -170,7 +170,7 @@ export const settingsSchema = Type.Object({
         maximum: 60 * minuteMs,
       }),
       maxJobMs: Type.Integer({
-        description: 'Longest time that one message is mined.',
+        description: 'Longest time from the admission of a message to its nonce, waiting included.',
         default: 10 * minuteMs,
         minimum: 1000,
         maximum: dayMs,

@@ -36,6 +36,10 @@ describe('where the API listens', () => {
   ])('is refused when it is none of ours: %s', async (bind) => {
     await expect(openTestApi({}, bind)).rejects.toThrow(code('CONFIG_INVALID'));
   });
+
+  it('says in words that no interface has the address', async () => {
+    await expect(openTestApi({}, '192.0.2.1:0')).rejects.toThrow(/no interface of this machine/);
+  });
 });
 
 describe('closing', () => {
