@@ -118,6 +118,10 @@ export const errorTable = {
   ),
   IDEMPOTENCY_KEY_REUSED: local('The Idempotency-Key was sent with another body before.'),
   NO_LEDGER: local('This node keeps no ledger.'),
+  TOKEN_MISSING: local('The route needs a token.'),
+  TOKEN_INVALID: local('The token is not one of this node, has expired, or was revoked.'),
+  SCOPE_MISSING: local('The token does not allow this.'),
+  TOKEN_FILE_INVALID: local('A file with tokens of this node cannot be used.'),
   FORBIDDEN_HOST: local('The Host header names a machine this node does not answer for.'),
   INTERNAL: later('An unexpected fault of this node; it is logged.'),
 } as const satisfies Record<string, ErrorRow>;

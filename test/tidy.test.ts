@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 
 /** Rooms from the bottom up. A file imports from lower levels or from its own room, types included. */
 const levels: readonly (readonly string[])[] = [
-  ['errors.ts', 'clock.ts', 'log.ts', 'event-loop.ts', 'metrics.ts'],
+  ['errors.ts', 'clock.ts', 'log.ts', 'event-loop.ts', 'files.ts', 'metrics.ts'],
   ['protocol'],
   ['storage', 'pow'],
   ['tangle'],
   ['api', 'gossip', 'pruning'],
-  ['health.ts'],
+  ['health.ts', 'summary.ts', 'wiring.ts'],
   ['node.ts'],
   ['cli.ts', 'cli', 'index.ts', 'ops'],
 ];
@@ -18,7 +18,7 @@ const levels: readonly (readonly string[])[] = [
 const settings = {
   room: 'config',
   mayImport: ['errors.ts'],
-  importedBy: ['node.ts', 'cli.ts', 'cli', 'index.ts'],
+  importedBy: ['summary.ts', 'wiring.ts', 'node.ts', 'cli.ts', 'cli', 'index.ts'],
 };
 /** Where the program starts: everything in src/ must be reachable from here. */
 const entries = ['src/cli.ts', 'src/index.ts', 'src/pow/worker.ts'];

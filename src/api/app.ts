@@ -1,6 +1,7 @@
 // The HTTP server around the routes: limits, hooks, and how every failure becomes a problem.
 import { randomBytes } from 'node:crypto';
 import cors from '@fastify/cors';
+import type { FastifyCorsOptions } from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify } from 'fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,6 +15,8 @@ import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
 import { problemOf } from './problem.ts';
 import type { ApiServer } from './route.ts';
+import { checkRoute, makeAuthorize } from './scopes.ts';
+import type { Access } from './scopes.ts';
 
 /** How long clients can hold a connection without doing anything, and how many of them. */
 export const limits = {
@@ -39,11 +42,13 @@ export interface AppDeps {
   readonly bind: Bind;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
+  readonly access: Access;
   readonly log: Logger;
 }
 
 /** A server without routes; nothing listens yet. */
-export function makeApp({ bind, stopping, log }: AppDeps): ApiServer {
+export function makeApp(deps: AppDeps): ApiServer {
+  const { log } = deps;
   const nextRequestId = makeRequestIds();
   const logFault = makeFaultLog(log);
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
@@ -80,22 +85,45 @@ export function makeApp({ bind, stopping, log }: AppDeps): ApiServer {
   app.server.maxConnections = limits.connections;
   addBodyParsers(app);
   app.setErrorHandler(sendProblem);
-  addHooks(app, { bind, stopping, log });
+  addHooks(app, deps);
   return app;
 }
 
+/** Routes for the owner are told to no web page. */
+const noCors = { origin: false };
+type CorsDone = (error: Error | null, options: FastifyCorsOptions) => void;
+
+/** Else the general answer to preflights would let web pages in. */
+function addPreflight(app: ApiServer, url: string): void {
+  if (app.hasRoute({ method: 'OPTIONS', url })) return;
+  app.options(url, { config: { scope: 'admin' }, schema: {} }, () => {
+    throw new TangleError(
+      'METHOD_NOT_ALLOWED',
+      'Web pages of others have no access to this route.',
+    );
+  });
+}
+
 /** In the order in which they run for every request. */
-function addHooks(app: ApiServer, { bind, stopping, log }: AppDeps): void {
+function addHooks(app: ApiServer, { bind, stopping, access, log }: AppDeps): void {
+  app.addHook('onRoute', (route) => {
+    checkRoute(route);
+    if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
+  });
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();
   });
   if (bind.isLoopback) app.addHook('onRequest', refuseForeignHosts(bind));
-  void app.register(cors, corsOptions);
+  void app.register(cors, {
+    delegator: ({ routeOptions: { config } }: FastifyRequest, done: CorsDone) =>
+      done(null, config.scope === 'admin' ? noCors : corsOptions),
+  });
   app.addHook('onRequest', (request, _reply, done) => {
     if (stopping.aborted) return done(new TangleError('STOPPING'));
     done(request.is404 ? noSuchRoute(app, request) : undefined);
   });
+  app.addHook('onRequest', makeAuthorize(access));
   if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log));
 }
 

@@ -14,6 +14,8 @@ import type { AttachBody } from './attach-body.ts';
 import { Attachment } from './attachment.ts';
 import type { ClientOf } from './clients.ts';
 import { IdempotencyKeys } from './idempotency.ts';
+import { demand } from './scopes.ts';
+import type { Grant } from './scopes.ts';
 
 export interface AttachmentsDeps {
   readonly attach: Attach;
@@ -26,6 +28,7 @@ export interface AttachmentsDeps {
 interface AttachRequest {
   readonly raw: Pick<IncomingMessage, 'socket' | 'headers'>;
   readonly body: AttachBody;
+  readonly grant: Grant;
 }
 
 /** Returns an attachment that nobody wants yet. Throws what is wrong with the body or the key. */
@@ -34,8 +37,9 @@ export type StartAttach = (request: AttachRequest) => Attachment;
 export function makeStartAttach(deps: AttachmentsDeps): StartAttach {
   const { attach, clientOf, clock, stopping } = deps;
   const keys = new IdempotencyKeys(clock);
-  return ({ raw, body }) => {
+  return ({ raw, body, grant }) => {
     const draft = draftFrom(body);
+    if ((draft.nonce ?? 0n) === 0n) demand(grant, 'pow');
     const client = clientOf(raw);
     const start = (): Attachment =>
       new Attachment(async ({ signal, onProgress }) => {

@@ -84,6 +84,9 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   IDEMPOTENCY_KEY_REUSED: 400,
   NO_LEDGER: 501,
   NEIGHBOUR_UNKNOWN: 404,
+  TOKEN_MISSING: 401,
+  TOKEN_INVALID: 401,
+  SCOPE_MISSING: 403,
   FORBIDDEN_HOST: 403,
 
   // No client causes these: they end a start or a command, or are faults of the node.
@@ -97,6 +100,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 500,
   ADDRESS_IN_USE: 500,
   USAGE_INVALID: 500,
+  TOKEN_FILE_INVALID: 500,
   NODE_UNREACHABLE: 500,
   NODE_REFUSED: 500,
 };
@@ -124,7 +128,12 @@ export function problemOf(error: TangleError, requestId: string): Problem {
   const shown = status === 500 ? new TangleError('INTERNAL') : error;
   return {
     status,
-    headers: { ...retryAfter(status, error), ...allow(error), ...close(error) },
+    headers: {
+      ...retryAfter(status, error),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+      ...allow(error),
+      ...close(error),
+    },
     body: {
       error: {
         code: String(status),

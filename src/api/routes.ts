@@ -15,6 +15,8 @@ import { ledgerRoutes } from './routes/ledger.ts';
 import { messagesRoutes } from './routes/messages.ts';
 import type { MessagesDeps } from './routes/messages.ts';
 import { milestonesRoutes } from './routes/milestones.ts';
+import { peersRoutes } from './routes/peers.ts';
+import type { PeersDeps } from './routes/peers.ts';
 import { powRoutes } from './routes/pow.ts';
 import type { PowDeps } from './routes/pow.ts';
 import { searchRoutes } from './routes/search.ts';
@@ -31,6 +33,7 @@ export interface RouteDeps
     Pick<JobsDeps, 'log'>,
     HealthDeps,
     InfoDeps,
+    PeersDeps,
     PowDeps,
     TipsDeps,
     WhyRouteDeps {
@@ -50,6 +53,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   messagesRoutes(app, deps);
   searchRoutes(app, deps);
   whyRoutes(app, deps);
+  peersRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
 }

@@ -6,6 +6,7 @@ import { makeClientOf } from './clients.ts';
 import type { ApiServer } from './route.ts';
 import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
+import type { GrantOf, Scope } from './scopes.ts';
 
 export type { HealthCheck } from './routes/health.ts';
 export type { NodeInfo } from './routes/info.ts';
@@ -15,9 +16,15 @@ export interface ApiOptions {
   readonly bind: string;
   /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For names the client. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** What callers without a token may do; all but admin when absent. */
+  readonly publicScopes?: readonly Exclude<Scope, 'admin'>[] | undefined;
 }
 
-export type ApiDeps = Omit<RouteDeps, 'stopping' | 'clientOf'>;
+export interface ApiDeps extends Omit<RouteDeps, 'stopping' | 'clientOf'> {
+  readonly grantOf: GrantOf;
+}
+
+const defaultPublicScopes = ['read', 'attach', 'pow'] as const;
 
 export interface Api extends AsyncDisposable {
   /** As in a URL: an IPv6 address in brackets. */
@@ -33,7 +40,9 @@ const graceMs = 500;
 export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> {
   const bind = await parseBind(options.bind);
   const stopping = new AbortController();
-  const app = makeApp({ bind, stopping: stopping.signal, log: deps.log });
+  const { log, grantOf } = deps;
+  const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
+  const app = makeApp({ bind, stopping: stopping.signal, access, log });
   const clientOf = makeClientOf(options.trustedProxies);
   addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
   try {

@@ -1,5 +1,5 @@
 // What midge run shows a person when the node is ready.
-import type { NodeSummary } from '../node.ts';
+import type { NodeSummary } from '../summary.ts';
 import { alignColumns, counted, heading } from './layout.ts';
 import { urlOfBind } from './node-url.ts';
 

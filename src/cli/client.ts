@@ -70,7 +70,8 @@ function undefinedFor404(error: unknown): undefined {
   throw error;
 }
 
-async function ask<Schema extends TSchema>(
+/** What an answer holds, which must fit the schema. Throws NODE_UNREACHABLE, NODE_REFUSED. */
+export async function ask<Schema extends TSchema>(
   url: URL,
   question: Question,
   schema: Schema,
@@ -80,7 +81,8 @@ async function ask<Schema extends TSchema>(
   });
   const { status, body } = answer;
   if (status < 200 || status > 299) throw refusal(answer);
-  const data = Check(envelopeSchema, body) ? body.data : undefined;
+  // 204 says all there is to say.
+  const data = Check(envelopeSchema, body) ? body.data : status === 204 ? null : undefined;
   if (Check(schema, data)) return data;
   throw new TangleError(
     'NODE_REFUSED',

@@ -6,11 +6,22 @@ import { benchPow } from './bench-pow.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
+import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { read } from './read.ts';
 import { run } from './run.ts';
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [run, attach, read, config, dbReindex, benchPow];
+export const commands: readonly Command[] = [
+  run,
+  attach,
+  read,
+  peersList,
+  peersAdd,
+  peersRemove,
+  config,
+  dbReindex,
+  benchPow,
+];
 
 /** The command whose name, of one word or two, stands at the beginning of the line. */
 export function findCommand(argv: readonly string[]): Command | undefined {

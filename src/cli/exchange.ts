@@ -11,6 +11,8 @@ export interface Question {
   /** JSON. */
   readonly body?: string;
   readonly timeoutMs?: number;
+  /** Shows who asks. */
+  readonly token?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -50,11 +52,14 @@ export async function* listen(url: URL, signal: AbortSignal): AsyncGenerator {
 }
 
 function responseTo(url: URL, question: Question): Promise<IncomingMessage> {
-  const { method, body, timeoutMs } = question;
+  const { method, body, timeoutMs, token } = question;
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   const options: RequestOptions = {
     method,
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
     signal: timeoutMs === undefined ? question.signal : AbortSignal.timeout(timeoutMs),
   };
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 // midge run: opens the node, says so, and closes it when asked to.
 import { makeLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
-import type { NodeSummary } from '../node.ts';
+import type { NodeSummary } from '../summary.ts';
 import { banner } from './banner.ts';
 import type { Command } from './command.ts';
 import { stopSignal } from './signals.ts';

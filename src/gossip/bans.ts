@@ -1,7 +1,7 @@
 // Who is kept out, and until when. Each ban of the same peer lasts longer; kept over restarts.
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { readIfThere, replaceFile } from './files.ts';
+import { readIfThere, replaceFile } from '../files.ts';
 
 const firstBanMs = 60_000;
 const longestBanMs = 24 * 3_600_000;

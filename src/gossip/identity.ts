@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import { TangleError } from '../errors.ts';
-import { readIfThere, replaceFile } from './files.ts';
+import { readIfThere, replaceFile } from '../files.ts';
 
 type PrivateKey = ReturnType<typeof privateKeyFromProtobuf>;
 

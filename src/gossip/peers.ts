@@ -5,7 +5,7 @@ import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { TangleError } from '../errors.ts';
-import { readIfThere, replaceFile } from './files.ts';
+import { readIfThere, replaceFile } from '../files.ts';
 
 /** A list that grows through the API needs an end. */
 const maxPeers = 256;

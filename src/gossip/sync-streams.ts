@@ -6,7 +6,7 @@ import type { Libp2p } from 'libp2p';
 import { CatchUp } from './catch-up.ts';
 import type { CatchUpDeps } from './catch-up.ts';
 import { Cursors } from './cursors.ts';
-import { readIfThere, replaceFile } from './files.ts';
+import { readIfThere, replaceFile } from '../files.ts';
 import { StreamChannel } from './sync-channel.ts';
 import { maxAnswerBytes } from './sync-frames.ts';
 

@@ -6,6 +6,9 @@ import { Value } from 'typebox/value';
 import { problemSchema } from '../../src/api/route.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api, ApiDeps, NodeInfo } from '../../src/api/server.ts';
+import { scopes } from '../../src/api/scopes.ts';
+import type { Grant } from '../../src/api/scopes.ts';
+import { TangleError } from '../../src/errors.ts';
 import { silentLogger } from '../../src/log.ts';
 import { genesisId } from '../../src/protocol/ids.ts';
 import type { Attach, Draft } from '../../src/tangle/attach.ts';
@@ -48,6 +51,13 @@ export function takingAttach(): { readonly attach: Attach; readonly drafts: Draf
   };
 }
 
+/** Tokens that are called as what they allow. */
+const grants: Readonly<Record<string, Grant>> = Object.fromEntries(
+  scopes.map((scope) => [scope, { scopes: new Set([scope]), tokenId: scope }]),
+);
+
+export const asAdmin = { authorization: 'Bearer admin' };
+
 /** A healthy node that takes every draft and stores none. */
 export const standIns: ApiDeps = {
   attach: takingAttach().attach,
@@ -56,6 +66,12 @@ export const standIns: ApiDeps = {
   info: () => someInfo,
   health: () => [{ name: 'store', ok: true }],
   why: () => Promise.resolve({ state: 'unknown', missing: [], isCut: false }),
+  peers: {
+    neighbours: () => [],
+    addNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_INVALID')),
+    removeNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_UNKNOWN')),
+  },
+  grantOf: (token) => Promise.resolve(grants[token]),
   log: silentLogger,
 };
 

@@ -13,7 +13,8 @@ const page = readFileSync('docs/api.md', 'utf8');
 async function routes(): Promise<Set<string>> {
   const { signal: stopping } = new AbortController();
   const bind = await parseBind('127.0.0.1:0');
-  await using app = makeApp({ bind, stopping, log: silentLogger });
+  const access = { grantOf: standIns.grantOf, publicScopes: [] };
+  await using app = makeApp({ bind, stopping, access, log: silentLogger });
   const found = new Set<string>();
   app.addHook('onRoute', ({ url }) => {
     found.add(url);

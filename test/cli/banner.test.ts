@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { banner } from '../../src/cli/banner.ts';
-import type { NodeSummary } from '../../src/node.ts';
+import type { NodeSummary } from '../../src/summary.ts';
 
 const info: NodeSummary = {
   version: '1.2.3',

@@ -16,6 +16,7 @@ export function attachRoutes(app: ApiServer, { startAttach }: AttachDeps): void 
   app.route<{ Body: AttachBody }>({
     method: 'POST',
     url: '/api/v1/messages',
+    config: { scope: 'attach' },
     schema: {
       ...attachSchema,
       response: { 201: dataOf(Type.Object({ messageId: hex('32 bytes') })), ...problems },

@@ -22,12 +22,15 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({
     method: 'GET',
     url: '/health',
+    config: { scope: 'none' },
+    schema: {},
     handler: (_request, reply) => reply.code(isHealthy(health()) ? 200 : 503).send(),
   });
 
   app.route({
     method: 'GET',
     url: '/api/midge/v1/health',
+    config: { scope: 'none' },
     schema: {
       response: {
         200: dataOf(Type.Object({ isHealthy: Type.Boolean(), checks: Type.Array(checkSchema) })),

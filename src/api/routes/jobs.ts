@@ -68,6 +68,7 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   app.route({
     method: 'GET',
     url: jobUrl,
+    config: { scope: 'attach' },
     schema: { params, response: { 200: dataOf(jobSchema), ...problems } },
     handler: ({ params: { jobId } }) => {
       const job = jobs.get(jobId);
@@ -78,6 +79,7 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   app.route({
     method: 'DELETE',
     url: jobUrl,
+    config: { scope: 'attach' },
     schema: { params, response: { 204: Type.Null(), ...problems } },
     handler: ({ params: { jobId } }, reply) => {
       jobs.cancel(jobId);
@@ -92,6 +94,7 @@ function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: J
   app.route<{ Body: AttachBody }>({
     method: 'POST',
     url: attachUrl,
+    config: { scope: 'attach' },
     schema: { ...attachSchema, response: { 202: dataOf(jobSchema), ...problems } },
     onRequest: takeBytes,
     handler: async (request, reply) => {
@@ -115,6 +118,7 @@ function eventsRoute(app: ApiServer, jobs: Jobs): void {
   app.route({
     method: 'GET',
     url: `${jobUrl}/events`,
+    config: { scope: 'attach' },
     // A HEAD would have to wait for the end.
     exposeHeadRoute: false,
     schema: { params, response: { 200: eventsSchema, ...problems } },

@@ -10,6 +10,7 @@ export function ledgerRoutes(app: ApiServer): void {
     app.route({
       method: 'GET',
       url: `/api/v1/${path}`,
+      config: { scope: 'read' },
       schema: { response: problems },
       handler: () => {
         throw new TangleError(

@@ -45,6 +45,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId',
+    config: { scope: 'read' },
     schema: { params, response: { 200: dataOf(messageSchema), ...problems } },
     handler: ({ params: { messageId } }) => ({
       data: messageView(decodeMessage(stored(messageId).bytes)),
@@ -54,6 +55,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/metadata',
+    config: { scope: 'read' },
     schema: { params, response: { 200: dataOf(metadataSchema), ...problems } },
     handler: ({ params: { messageId } }) => {
       const { id, bytes } = stored(messageId);
@@ -73,6 +75,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/raw',
+    config: { scope: 'read' },
     schema: { params, response: { 200: rawSchema, ...problems } },
     handler: ({ params: { messageId } }, reply) => {
       void reply.type(binaryType);
@@ -83,6 +86,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/children',
+    config: { scope: 'read' },
     schema: { params, response: { 200: dataOf(childrenSchema), ...problems } },
     handler: async ({ params: { messageId } }) => {
       const id = parseMessageId(messageId, 'messageId');

@@ -49,6 +49,7 @@ export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/pow',
+    config: { scope: 'read' },
     schema: { response: { 200: dataOf(Type.Union([off, on])) } },
     handler: () => ({
       data:
@@ -61,6 +62,7 @@ export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/pow/estimate',
+    config: { scope: 'read' },
     schema: {
       querystring: Type.Object({
         bytes: Type.String({ pattern: '^[1-9][0-9]{0,4}$', description: sizeWords }),

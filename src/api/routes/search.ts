@@ -42,6 +42,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages',
+    config: { scope: 'read' },
     schema: {
       querystring: Type.Object({ index: indexHex }),
       response: { 200: dataOf(resultSchema), ...problems },
@@ -57,6 +58,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/messages',
+    config: { scope: 'read' },
     schema: { querystring: pageQuery, response: { 200: dataOf(pageSchema), ...problems } },
     handler: async ({ query }) => {
       const key = keyOf(query.index);

@@ -14,6 +14,7 @@ export function tipsRoutes(app: ApiServer, { selectTips }: TipsDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/tips',
+    config: { scope: 'read' },
     schema: {
       response: { 200: dataOf(Type.Object({ tipMessageIds: Type.Array(hex('32 bytes')) })) },
     },

@@ -29,6 +29,7 @@ export function whyRoutes(app: ApiServer, { why }: WhyRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/why/:messageId',
+    config: { scope: 'read' },
     schema: {
       params: Type.Object({ messageId: hex('32 bytes') }),
       response: { 200: dataOf(whySchema), ...problems },

@@ -1,0 +1,106 @@
+// Who may do what. Every route says in its own declaration what a caller needs; nothing is ever decided by
+// comparing URLs, which can be written in many ways.
+import assert from 'node:assert/strict';
+import type { FastifyRequest, RouteOptions } from 'fastify';
+import { TangleError } from '../errors.ts';
+
+/** `admin` changes the node or tells of its neighbours; it always needs a token, and opens all other doors. */
+export const scopes = ['read', 'attach', 'pow', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+/** `none` is for what must answer whoever asks: the health of the node, and the preflight of browsers. */
+export type RouteScope = Scope | 'none';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    scope?: RouteScope;
+  }
+  interface FastifyRequest {
+    /** What the caller may do; set before any handler runs. */
+    grant: Grant;
+  }
+}
+
+/** What a token, or the lack of one, allows. */
+export interface Grant {
+  readonly scopes: ReadonlySet<Scope>;
+  /** Undefined for a caller without a token that is valid. */
+  readonly tokenId?: string | undefined;
+}
+
+/** Undefined when nobody is known by that token. */
+export type GrantOf = (token: string) => Promise<Grant | undefined>;
+
+export interface Access {
+  readonly grantOf: GrantOf;
+  /** What callers without a token may do. Never admin. */
+  readonly publicScopes: readonly Scope[];
+}
+
+/** A route without a scope or a schema is a mistake of ours that must not reach anybody. */
+export function checkRoute({ url, method, schema, config }: RouteOptions): void {
+  // The answer to preflights, which @fastify/cors adds.
+  if (method === 'OPTIONS') return;
+  assert.ok(config?.scope !== undefined, `the route ${url} declares no scope`);
+  assert.ok(schema !== undefined, `the route ${url} declares no schema`);
+}
+
+type Done = (error?: Error) => void;
+
+/**
+ * An `onRequest` hook; most callers have no token, and for them it does not wait. Fails with TOKEN_MISSING,
+ * TOKEN_INVALID, SCOPE_MISSING.
+ */
+export function makeAuthorize({ grantOf, publicScopes }: Access) {
+  const stranger: Grant = { scopes: new Set(publicScopes) };
+  assert.ok(!mayDo(stranger, 'admin'), 'admin is never public');
+  return (request: FastifyRequest, _reply: unknown, done: Done): void => {
+    const { authorization } = request.headers;
+    if (authorization === undefined) {
+      request.grant = stranger;
+      done(refusalOf(request, undefined));
+      return;
+    }
+    const decide = (known: Grant | undefined): void => {
+      request.grant = known ?? stranger;
+      done(refusalOf(request, known ?? 'not known'));
+    };
+    grantOf(bearerOf(authorization) ?? '').then(decide, done);
+  };
+}
+
+/** A token that is not known is as good as none where none is needed. */
+function refusalOf(
+  { grant, routeOptions }: FastifyRequest,
+  token: Grant | 'not known' | undefined,
+): TangleError | undefined {
+  const needed = routeOptions.config.scope;
+  if (needed === undefined || needed === 'none' || mayDo(grant, needed)) return undefined;
+  if (token === undefined) return tokenMissing(needed);
+  return token === 'not known' ? new TangleError('TOKEN_INVALID') : scopeMissing(needed);
+}
+
+export function mayDo(grant: Grant, scope: Scope): boolean {
+  return grant.scopes.has('admin') || grant.scopes.has(scope);
+}
+
+/** For what a route decides only when it has read the body. Throws TOKEN_MISSING, SCOPE_MISSING. */
+export function demand(grant: Grant, scope: Scope): void {
+  if (mayDo(grant, scope)) return;
+  throw grant.tokenId === undefined ? tokenMissing(scope) : scopeMissing(scope);
+}
+
+function bearerOf(authorization: string): string | undefined {
+  return /^Bearer +(?<token>[!-~]{1,2048})$/i.exec(authorization)?.groups?.['token'];
+}
+
+function tokenMissing(needed: Scope): TangleError {
+  return new TangleError(
+    'TOKEN_MISSING',
+    `This needs a token with the scope ${needed}: send it as "Authorization: Bearer TOKEN".`,
+  );
+}
+
+function scopeMissing(needed: Scope): TangleError {
+  return new TangleError('SCOPE_MISSING', `The token has not the scope ${needed}.`);
+}

@@ -1,0 +1,41 @@
+// From the settings to the options of each room. Only here do rooms and settings meet.
+import { resolve } from 'node:path';
+import type { Config } from './config/schema.ts';
+import type { NetworkOptions } from './gossip/network.ts';
+import { networkIdOf } from './protocol/ids.ts';
+import type { StoreOptions } from './storage/open.ts';
+import type { IntakeOptions } from './tangle/intake.ts';
+
+export function storeOptions(config: Config): StoreOptions {
+  return {
+    dataDir: resolve(config.dataDir),
+    durability: config.storage.durability,
+    network: { name: config.network.name, id: networkIdOf(config.network.name) },
+    cacheBytes: config.memory.budgetBytes / 2,
+  };
+}
+
+export function networkOptions(config: Config): NetworkOptions {
+  return {
+    ...config.gossip,
+    dataDir: resolve(config.dataDir),
+    networkName: config.network.name,
+  };
+}
+
+/** Everything that waits in memory or for its parents is a share of the memory budget. */
+export function intakeOptions(config: Config): IntakeOptions {
+  const { budgetBytes } = config.memory;
+  return {
+    networkId: networkIdOf(config.network.name),
+    minPowScore: config.network.minPowScore,
+    maxParentAgeMs: config.tangle.maxParentAgeMs,
+    queue: {
+      maxMessagesPerSource: 2_048,
+      maxBytesPerSource: budgetBytes / 16,
+      maxPeerBytes: budgetBytes / 8,
+    },
+    // A waiting message costs about 1 KiB of memory for its place in the graph; its bytes are on disk.
+    pending: { maxMessages: Math.floor(budgetBytes / 16 / 1024), maxBytes: budgetBytes / 4 },
+  };
+}
