@@ -12,7 +12,7 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
     allowed: ['127.0.0.1:0', 'localhost:65535', '[::1]:14265', '0.0.0.0:1', 'my-host.example:80'],
     refused: ['localhost', ':80', 'h:65536', 'h:-1', 'h:1x', '::1:80', '[::x]:80', '[]:1', 'a b:1'],
   },
-  'api.publicScopes': { allowed: ['read', 'attach', 'pow'], refused: ['admin', 'READ', ''] },
+  'api.publicScopes': { allowed: ['read', 'attach', 'pow'], refused: ['admin', 'READ', 'peers'] },
   'api.trustedProxies': {
     allowed: ['10.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', 'fd00::/8', '2001:db8::1/128'],
     refused: [
