@@ -4,12 +4,15 @@ import { statusOf } from '../src/api/problem.ts';
 import { markdownCode, markdownTable } from '../src/config/markdown.ts';
 import { renderConfigurationPage } from '../src/config/reference.ts';
 import { errorTable } from '../src/errors.ts';
+import { metricNames, metricsTable } from '../src/metrics.ts';
+import type { MetricRow } from '../src/metrics.ts';
 
 /** The text of every rendered document by its path. */
 export function renderedPages(): Readonly<Record<string, string>> {
   return {
     'docs/configuration.md': renderConfigurationPage(),
     'docs/errors.md': renderErrorsPage(),
+    'docs/metrics.md': renderMetricsPage(),
   };
 }
 
@@ -33,6 +36,37 @@ What can go wrong and has a name. The API puts the code into \`error.reason\`, i
 - Blame: \`sender\` when any honest node would refuse the message, so that whoever sent it is at fault;
   \`local\` when only this node refuses, which is never held against a neighbour.
 - Retry: whether the same call can succeed later although the caller changes nothing.
+
+${table}
+`;
+}
+
+function renderMetricsPage(): string {
+  const rows = metricNames().map((name) => {
+    const { type, help, labels, isPrivate = false }: MetricRow = metricsTable[name];
+    return [
+      markdownCode(name),
+      type,
+      labels.map(markdownCode).join(', ') || '-',
+      isPrivate ? 'owner' : 'all',
+      help,
+    ];
+  });
+  const table = markdownTable(['Metric', 'Type', 'Labels', 'For', 'Meaning'], rows);
+  return `# Metrics
+
+<!-- Rendered from src/metrics.ts by \`npm run docs\`. -->
+
+\`GET /metrics\` on the API port, in the text format of Prometheus. Names that begin with \`iota_\` mean what they mean on
+the field's nodes; counters are counters, so \`rate()\` holds over a restart.
+
+- For: everybody who may read sees what is for all. What names neighbours and their addresses needs the owner's token:
+  \`\`\`yaml
+  scrape_configs:
+    - job_name: midge
+      authorization: { credentials_file: /var/lib/midge/api.token }
+      static_configs: [{ targets: ['127.0.0.1:14265'] }]
+  \`\`\`
 
 ${table}
 `;

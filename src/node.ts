@@ -13,6 +13,8 @@ import { openNetwork } from './gossip/network.ts';
 import type { Network } from './gossip/network.ts';
 import { healthChecks } from './health.ts';
 import type { Logger } from './log.ts';
+import { meterAnswer, meteredMine, samplesOf } from './meters.ts';
+import { Metrics } from './metrics.ts';
 import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -62,7 +64,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   );
   neighbours = network;
   tangle.intake.tellWaiting();
-  const parts = { loop, tangle, pow, network };
+  const parts = { loop, tangle, pow, network, metrics: new Metrics() };
   const apiDeps = await apiDepsOf(config, deps, parts);
   const api = opening.use(await openApi(config.api, apiDeps));
 
@@ -85,13 +87,15 @@ interface Parts {
   readonly tangle: Tangle;
   readonly pow: PowService | undefined;
   readonly network: Network;
+  readonly metrics: Metrics;
 }
 
 /** What the API is handed of each part. */
 async function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): Promise<ApiDeps> {
-  const { loop, tangle, pow, network } = parts;
+  const { loop, tangle, pow, network, metrics } = parts;
   const { store, tips, rate } = tangle;
   const health = (): HealthCheck[] => healthChecks({ store, loop, network });
+  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, health }));
   return {
     attach: attachOf(config, parts),
     pow,
@@ -106,19 +110,21 @@ async function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): Promi
     info: () => nodeInfo(config, health(), rate.perSecond()),
     health,
     peers: network.gossip,
+    metrics,
+    onAnswer: (answer) => meterAnswer(metrics, answer),
     grantOf: await openApiToken(resolve(config.dataDir)),
     log: log.child({ component: 'api' }),
   };
 }
 
-function attachOf(config: Config, { tangle, pow, network }: Parts): Attach {
+function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Attach {
   const { store, tips, intake } = tangle;
   return makeAttach(intakeOptions(config), {
     selectTips: (count) => tips.select(count),
     readFacts: (ids) => store.facts(ids),
     intake,
     verifyWork,
-    mine: pow && ((job) => pow.mine(job)),
+    mine: pow && meteredMine((job) => pow.mine(job), metrics),
     isCatchingUp: () => network.catchUp.state().isFirstRunning,
     storeFailure: () => store.state().code,
   });

@@ -11,6 +11,7 @@ const levels: readonly (readonly string[])[] = [
   ['tangle'],
   ['api', 'gossip', 'pruning'],
   ['health.ts', 'summary.ts', 'wiring.ts'],
+  ['meters.ts'],
   ['node.ts'],
   ['cli.ts', 'cli', 'index.ts', 'ops'],
 ];

@@ -44,6 +44,16 @@ export interface AppDeps {
   readonly stopping: AbortSignal;
   readonly access: Access;
   readonly log: Logger;
+  /** Told of every answer. */
+  readonly onAnswer?: ((answer: Answered) => void) | undefined;
+}
+
+export interface Answered {
+  readonly method: string;
+  /** The template of the route; `unknown` when there is none. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
 }
 
 /** A server without routes; nothing listens yet. */
@@ -105,7 +115,7 @@ function addPreflight(app: ApiServer, url: string): void {
 }
 
 /** In the order in which they run for every request. */
-function addHooks(app: ApiServer, { bind, stopping, access, log }: AppDeps): void {
+function addHooks(app: ApiServer, { bind, stopping, access, log, onAnswer }: AppDeps): void {
   app.addHook('onRoute', (route) => {
     checkRoute(route);
     if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
@@ -124,6 +134,13 @@ function addHooks(app: ApiServer, { bind, stopping, access, log }: AppDeps): voi
     done(request.is404 ? noSuchRoute(app, request) : undefined);
   });
   app.addHook('onRequest', makeAuthorize(access));
+  if (onAnswer !== undefined) {
+    app.addHook('onResponse', ({ method, is404, routeOptions }, reply, done) => {
+      const route = is404 ? 'unknown' : (routeOptions.url ?? 'unknown');
+      onAnswer({ method, route, status: reply.statusCode, durationMs: reply.elapsedTime });
+      done();
+    });
+  }
   if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log));
 }
 

@@ -14,6 +14,8 @@ import type { JobsDeps } from './routes/jobs.ts';
 import { ledgerRoutes } from './routes/ledger.ts';
 import { messagesRoutes } from './routes/messages.ts';
 import type { MessagesDeps } from './routes/messages.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import type { MetricsDeps } from './routes/metrics.ts';
 import { milestonesRoutes } from './routes/milestones.ts';
 import { peersRoutes } from './routes/peers.ts';
 import type { PeersDeps } from './routes/peers.ts';
@@ -33,6 +35,7 @@ export interface RouteDeps
     Pick<JobsDeps, 'log'>,
     HealthDeps,
     InfoDeps,
+    MetricsDeps,
     PeersDeps,
     PowDeps,
     TipsDeps,
@@ -54,6 +57,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   searchRoutes(app, deps);
   whyRoutes(app, deps);
   peersRoutes(app, deps);
+  metricsRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
 }

@@ -1,6 +1,7 @@
 // The REST API: opens it on an address and closes it within a second.
 import assert from 'node:assert/strict';
 import { makeApp } from './app.ts';
+import type { AppDeps } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
 import { makeClientOf } from './clients.ts';
 import type { ApiServer } from './route.ts';
@@ -8,6 +9,7 @@ import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
 import type { GrantOf, Scope } from './scopes.ts';
 
+export type { Answered } from './app.ts';
 export type { HealthCheck } from './routes/health.ts';
 export type { NodeInfo } from './routes/info.ts';
 
@@ -22,6 +24,7 @@ export interface ApiOptions {
 
 export interface ApiDeps extends Omit<RouteDeps, 'stopping' | 'clientOf'> {
   readonly grantOf: GrantOf;
+  readonly onAnswer?: AppDeps['onAnswer'];
 }
 
 const defaultPublicScopes = ['read', 'attach', 'pow'] as const;
@@ -40,9 +43,9 @@ const graceMs = 500;
 export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> {
   const bind = await parseBind(options.bind);
   const stopping = new AbortController();
-  const { log, grantOf } = deps;
+  const { log, grantOf, onAnswer } = deps;
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
-  const app = makeApp({ bind, stopping: stopping.signal, access, log });
+  const app = makeApp({ bind, stopping: stopping.signal, access, log, onAnswer });
   const clientOf = makeClientOf(options.trustedProxies);
   addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
   try {

@@ -40,6 +40,11 @@ export class Bans {
     return ban !== undefined && ban.untilMs > this.#clock.now();
   }
 
+  /** How many are kept out now. */
+  get count(): number {
+    return [...this.#bans.keys()].filter((peerId) => this.has(peerId)).length;
+  }
+
   /** Returns for how long. */
   add(peerId: string): number {
     const nowMs = this.#clock.now();

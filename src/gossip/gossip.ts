@@ -16,8 +16,8 @@ import type { Heartbeat } from './frames.ts';
 import type { Host } from './host.ts';
 import { dialTimeoutMs, maxIdleConnectionMs, neighbourLimits } from './limits.ts';
 import type { NeighbourLimits } from './limits.ts';
-import { Neighbour } from './neighbour.ts';
-import type { Fault, NeighbourDeps } from './neighbour.ts';
+import { Neighbour, addMetrics, noMetrics } from './neighbour.ts';
+import type { Fault, NeighbourDeps, NeighbourMetrics } from './neighbour.ts';
 import { knownInfo, unknownInfo } from './neighbour-info.ts';
 import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
@@ -83,6 +83,8 @@ export class Gossip implements AsyncDisposable {
   readonly #limits: NeighbourLimits;
   readonly #senders = new Senders(rememberedMessages);
   readonly #neighbours = new Map<string, Neighbour>();
+  /** Of the streams that are gone. */
+  readonly #past = noMetrics();
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -152,6 +154,17 @@ export class Gossip implements AsyncDisposable {
       ...this.#peers.list.map((peer) => knownInfo(peer, this.#neighbours.get(peer.peerId))),
       ...unknown.map((neighbour) => unknownInfo(neighbour)),
     ];
+  }
+
+  /** Of all streams since the start. */
+  totals(): Readonly<NeighbourMetrics> {
+    const sum = { ...this.#past };
+    for (const { metrics } of this.#neighbours.values()) addMetrics(sum, metrics);
+    return sum;
+  }
+
+  get bannedCount(): number {
+    return this.#bans.count;
   }
 
   /** Dialled from now on, also after a restart. Throws TangleError NEIGHBOUR_INVALID. */
@@ -279,6 +292,7 @@ export class Gossip implements AsyncDisposable {
     const { peerId } = neighbour;
     if (this.#neighbours.get(peerId) !== neighbour) return;
     this.#neighbours.delete(peerId);
+    addMetrics(this.#past, neighbour.metrics);
     if (this.#deps.clock.now() - neighbour.openedMs >= goodStreamMs) this.#redial.forget(peerId);
     this.#deps.log.info({ peerId }, 'a neighbour is gone');
     this.#tell('down', peerId);

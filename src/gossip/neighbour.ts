@@ -35,6 +35,17 @@ export interface NeighbourMetrics {
   droppedPackets: number;
 }
 
+/** Adds the counts of one stream to those of others. */
+export function addMetrics(sum: NeighbourMetrics, more: Readonly<NeighbourMetrics>): void {
+  for (const [name, count] of Object.entries(more)) {
+    if (isMetric(sum, name)) sum[name] += count;
+  }
+}
+
+function isMetric(metrics: NeighbourMetrics, name: string): name is keyof NeighbourMetrics {
+  return name in metrics;
+}
+
 export interface NeighbourLink {
   readonly peerId: string;
   readonly connection: Connection;
@@ -197,7 +208,8 @@ export class Neighbour {
   }
 }
 
-function noMetrics(): NeighbourMetrics {
+/** Before anything was counted. */
+export function noMetrics(): NeighbourMetrics {
   return {
     newMessages: 0,
     knownMessages: 0,

@@ -20,8 +20,8 @@ import type { QueueLimits, Source } from './queue.ts';
 import { pendingCandidate, restorePending, tipsFromLog } from './restore.ts';
 import { Solidifier } from './solidifier.ts';
 import type { PendingLimits, Plan } from './solidifier.ts';
-import { TicketBook, isPeer, peerIdOf } from './tickets.ts';
-import type { Ticket } from './tickets.ts';
+import { TicketBook, counted, isPeer, peerIdOf } from './tickets.ts';
+import type { OutcomeCounts, Ticket } from './tickets.ts';
 import type { TipPool } from './tips.ts';
 
 /** Messages taken together. More gains nothing: at 256 the costs of one batch are spread thin. */
@@ -54,6 +54,7 @@ export class Intake implements AsyncDisposable {
   readonly #deps: IntakeDeps;
   readonly #queue: FairQueue<Ticket>;
   readonly #solidifier: Solidifier;
+  readonly #counts: OutcomeCounts = { accepted: 0, known: 0, pending: 0, rejected: 0, busy: 0 };
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
   #mustRestore = false;
@@ -71,6 +72,11 @@ export class Intake implements AsyncDisposable {
     return this.#solidifier.size;
   }
 
+  /** Since the start. */
+  get counts(): Readonly<OutcomeCounts> {
+    return this.#counts;
+  }
+
   isPending(id: MessageId): boolean {
     return this.#solidifier.has(messageIdHex(id));
   }
@@ -81,12 +87,11 @@ export class Intake implements AsyncDisposable {
    * changed afterwards.
    */
   submit(bytes: Uint8Array, source: Source): Promise<Outcome> {
-    if (this.#isClosing) return Promise.resolve(busy('STOPPING'));
     const { promise, resolve } = Promise.withResolvers<Outcome>();
-    if (!this.#queue.push(source, { bytes, source, resolve })) {
-      return Promise.resolve(busy('INTAKE_BUSY'));
-    }
-    this.#wake();
+    const tell = counted(resolve, this.#counts);
+    if (this.#isClosing) tell(busy('STOPPING'));
+    else if (this.#queue.push(source, { bytes, source, resolve: tell })) this.#wake();
+    else tell(busy('INTAKE_BUSY'));
     return promise;
   }
 

@@ -11,6 +11,22 @@ export interface Ticket {
   readonly resolve: (outcome: Outcome) => void;
 }
 
+/** How often each outcome was told. */
+export type OutcomeCounts = Record<Outcome['kind'], number>;
+
+/** Tells an outcome and counts it. */
+export function counted(
+  resolve: (outcome: Outcome) => void,
+  counts: OutcomeCounts,
+): (outcome: Outcome) => void {
+  let isTold = false;
+  return (outcome) => {
+    if (!isTold) counts[outcome.kind] += 1;
+    isTold = true;
+    resolve(outcome);
+  };
+}
+
 export const isPeer = (source: Source): boolean => source.startsWith('peer:');
 
 export const peerIdOf = (source: Source): string => source.slice('peer:'.length);

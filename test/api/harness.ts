@@ -71,6 +71,7 @@ export const standIns: ApiDeps = {
     addNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_INVALID')),
     removeNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_UNKNOWN')),
   },
+  metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),
   log: silentLogger,
 };

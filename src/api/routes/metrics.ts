@@ -1,0 +1,29 @@
+// What the node counts, for Prometheus.
+import { Type } from 'typebox';
+import { problems } from '../route.ts';
+import type { ApiServer } from '../route.ts';
+import { mayDo } from '../scopes.ts';
+
+export interface MetricsDeps {
+  readonly metrics: {
+    /** The type of the text. */
+    readonly contentType: string;
+    /** The owner sees neighbours one by one, and their addresses. */
+    readonly text: (isOwner: boolean) => Promise<string>;
+  };
+}
+
+export function metricsRoutes(app: ApiServer, { metrics }: MetricsDeps): void {
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { scope: 'read' },
+    schema: {
+      response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...problems },
+    },
+    handler: async ({ grant }, reply) => {
+      const text = await metrics.text(mayDo(grant, 'admin'));
+      return reply.type(metrics.contentType).send(text);
+    },
+  });
+}

@@ -1,0 +1,144 @@
+// What every part counts, brought to the table of metrics when somebody scrapes them.
+import type { Answered, HealthCheck } from './api/server.ts';
+import type { EventLoopWatch } from './event-loop.ts';
+import { TangleError } from './errors.ts';
+import type { Network } from './gossip/network.ts';
+import type { NeighbourMetrics } from './gossip/neighbour.ts';
+import type { Labels, MetricName, Metrics, Sample } from './metrics.ts';
+import type { PowService } from './pow/service.ts';
+import type { PowStatus } from './pow/status.ts';
+import type { Store } from './storage/store.ts';
+import { version } from './summary.ts';
+import type { Mine } from './tangle/attach.ts';
+import type { Intake } from './tangle/intake.ts';
+import type { RateMeter } from './tangle/rate.ts';
+import type { TipPool } from './tangle/tips.ts';
+
+export interface Meters {
+  readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
+  readonly store: Pick<Store, 'messageCount' | 'lastSeq' | 'cutSeq' | 'state'>;
+  readonly tips: Pick<TipPool, 'size'>;
+  readonly intake: Pick<Intake, 'counts' | 'pendingCount'>;
+  readonly rate: Pick<RateMeter, 'perSecond'>;
+  readonly pow: Pick<PowService, 'status'> | undefined;
+  readonly network: {
+    readonly gossip: Pick<Network['gossip'], 'neighbours' | 'totals' | 'bannedCount'>;
+    readonly fetcher: Pick<Network['fetcher'], 'wantedCount'>;
+    readonly catchUp: Pick<Network['catchUp'], 'state'>;
+  };
+  readonly health: () => readonly HealthCheck[];
+}
+
+export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
+  yield* nodeSamples(meters);
+  yield* storeSamples(meters);
+  if (meters.pow !== undefined) yield* powSamples(meters.pow.status());
+  yield* gossipSamples(meters.network);
+}
+
+function* nodeSamples(meters: Meters): Generator<Sample, void, undefined> {
+  const { loop, rate, tips, network } = meters;
+  const checks = meters.health();
+  const { user, system } = process.cpuUsage();
+  yield ['iota_node_app_info', 1, { name: 'Midge', version }];
+  yield ['iota_node_health', Number(checks.every(({ ok }) => ok))];
+  for (const { name, ok } of checks) yield ['midge_health_check', Number(ok), { check: name }];
+  yield ['iota_node_messages_per_second', rate.perSecond()];
+  yield ['iota_node_tip_count', tips.size, { type: 'nonlazy' }];
+  yield ['iota_node_request_count', network.fetcher.wantedCount, { type: 'pending' }];
+  yield ['midge_event_loop_delay_seconds', loop.maxDelayMs() / 1_000];
+  yield ['process_cpu_seconds_total', (user + system) / 1e6];
+  yield ['process_resident_memory_bytes', process.memoryUsage.rss()];
+  yield ['process_start_time_seconds', Date.now() / 1_000 - process.uptime()];
+}
+
+function* storeSamples({ store, intake }: Meters): Generator<Sample, void, undefined> {
+  for (const [outcome, count] of Object.entries(intake.counts)) {
+    yield ['midge_intake_outcomes_total', count, { outcome }];
+  }
+  yield ['midge_intake_pending_messages', intake.pendingCount];
+  yield ['midge_store_messages', store.messageCount];
+  yield ['midge_store_last_seq', store.lastSeq];
+  yield ['midge_store_cut_seq', store.cutSeq];
+  yield ['midge_store_writable', Number(store.state().writable)];
+}
+
+function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {
+  yield ['midge_pow_cpu_budget_ratio', status.cpuBudget];
+  yield ['midge_pow_cpu_used_ratio', status.usedShare];
+  yield ['midge_pow_hashes_per_second', status.hashesPerSecond];
+  yield ['midge_pow_running_jobs', status.running];
+  yield ['midge_pow_queued_jobs', status.queued];
+  yield ['midge_pow_queue_size_jobs', status.queueSize];
+  yield ['midge_pow_queued_hashes', status.queuedHashes];
+  yield ['midge_pow_backing_off', Number(status.isBackingOff)];
+}
+
+function* gossipSamples(network: Meters['network']): Generator<Sample, void, undefined> {
+  const { gossip, catchUp } = network;
+  yield* countsOf(gossip.totals(), 'iota_gossip_node', {});
+  yield ['midge_gossip_banned_peers', gossip.bannedCount];
+  const connected = { known: 0, unknown: 0 };
+  for (const { id, alias = '', multiAddresses, relation, ...peer } of gossip.neighbours()) {
+    const labels = { address: multiAddresses[0] ?? '', alias, id };
+    if (peer.connected) connected[relation] += 1;
+    yield ['iota_gossip_peers_connected_count', Number(peer.connected), labels];
+    if (peer.gossip) yield* countsOf(peer.gossip.metrics, 'iota_gossip_peers', labels);
+  }
+  for (const [relation, count] of Object.entries(connected)) {
+    yield ['midge_gossip_neighbours', count, { relation }];
+  }
+  for (const { peerId, behindMessages, behindMs } of catchUp.state().neighbours) {
+    yield ['midge_sync_behind_messages', behindMessages, { id: peerId }];
+    yield ['midge_sync_behind_seconds', behindMs / 1_000, { id: peerId }];
+  }
+}
+
+function* countsOf(
+  metrics: Readonly<NeighbourMetrics>,
+  space: 'iota_gossip_node' | 'iota_gossip_peers',
+  labels: Labels,
+): Generator<Sample, void, undefined> {
+  const sample = (what: GossipCount, type: string, value: number): Sample => {
+    const name: MetricName = `${space}_${what}`;
+    return [name, value, { ...labels, type }];
+  };
+  yield sample('message_count', 'all', metrics.receivedMessages);
+  yield sample('message_count', 'new', metrics.newMessages);
+  yield sample('message_count', 'known', metrics.knownMessages);
+  yield sample('message_count', 'sent', metrics.sentMessages);
+  yield sample('request_count', 'received_message', metrics.receivedMessageRequests);
+  yield sample('request_count', 'received_milestone', metrics.receivedMilestoneRequests);
+  yield sample('request_count', 'sent_message', metrics.sentMessageRequests);
+  yield sample('request_count', 'sent_milestone', metrics.sentMilestoneRequests);
+  yield sample('heartbeat_count', 'received', metrics.receivedHeartbeats);
+  yield sample('heartbeat_count', 'sent', metrics.sentHeartbeats);
+  yield sample('dropped_count', 'sent', metrics.droppedPackets);
+}
+
+type GossipCount = 'message_count' | 'request_count' | 'heartbeat_count' | 'dropped_count';
+
+/** The same work, counted. */
+export function meteredMine(mine: Mine, metrics: Metrics): Mine {
+  return async (job) => {
+    const startMs = performance.now();
+    try {
+      const mined = await mine(job);
+      metrics.count('iota_restapi_pow_count');
+      metrics.observe('iota_restapi_pow_durations', (performance.now() - startMs) / 1_000);
+      metrics.observe('iota_restapi_pow_message_sizes', job.sizeBytes);
+      return mined;
+    } catch (error) {
+      const code = error instanceof TangleError ? error.code.toLowerCase() : 'internal';
+      metrics.count('midge_pow_refused_total', { code });
+      throw error;
+    }
+  };
+}
+
+export function meterAnswer(metrics: Metrics, { method, route, ...answer }: Answered): void {
+  const labels = { method: route === 'unknown' ? 'unknown' : method, url: route };
+  metrics.count('iota_restapi_requests_total', { code: answer.status, ...labels });
+  metrics.observe('iota_restapi_request_duration_seconds', answer.durationMs / 1_000, labels);
+  if (answer.status >= 400) metrics.count('iota_restapi_http_request_error_count');
+}

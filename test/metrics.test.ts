@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { Metrics, metricNames, metricsTable } from '../src/metrics.ts';
+import type { MetricRow, Sample } from '../src/metrics.ts';
+
+const linesOf = async (metrics: Metrics, isOwner = true): Promise<string[]> =>
+  (await metrics.text(isOwner)).split('\n').filter((line) => !line.startsWith('#') && line !== '');
+
+describe('the table of metrics', () => {
+  it('has names and labels that Prometheus takes, with units', () => {
+    for (const name of metricNames()) {
+      const { labels }: MetricRow = metricsTable[name];
+      expect(name).toMatch(/^(iota|midge|process)_[a-z0-9_]+$/);
+      for (const label of labels) expect(label).toMatch(/^[a-z_]+$/);
+      expect(name).not.toMatch(/_(ms|millis|percent)$/);
+    }
+  });
+});
+
+describe('metrics', () => {
+  it('are asked for at each scrape, and what is gone leaves no line', async () => {
+    const metrics = new Metrics();
+    let samples: Sample[] = [
+      ['iota_node_health', 1],
+      ['midge_gossip_neighbours', 2, { relation: 'known' }],
+    ];
+    metrics.collectFrom(() => samples);
+    expect(await linesOf(metrics)).toContain('midge_gossip_neighbours{relation="known"} 2');
+    samples = [['midge_gossip_neighbours', 1, { relation: 'unknown' }]];
+    const lines = await linesOf(metrics);
+    expect(lines).toContain('midge_gossip_neighbours{relation="unknown"} 1');
+    expect(lines).not.toContain('midge_gossip_neighbours{relation="known"} 2');
+  });
+
+  it('count what others count, and do not count it twice', async () => {
+    const metrics = new Metrics();
+    metrics.collectFrom(() => [['midge_intake_outcomes_total', 5, { outcome: 'known' }]]);
+    await metrics.text(true);
+    expect(await linesOf(metrics)).toContain('midge_intake_outcomes_total{outcome="known"} 5');
+  });
+
+  it('count what is counted here', async () => {
+    const metrics = new Metrics();
+    metrics.count('iota_restapi_pow_count');
+    metrics.count('iota_restapi_pow_count');
+    metrics.observe('iota_restapi_pow_durations', 0.3);
+    const lines = await linesOf(metrics);
+    expect(lines).toContain('iota_restapi_pow_count 2');
+    expect(lines).toContain('iota_restapi_pow_durations_bucket{le="0.2"} 0');
+    expect(lines).toContain('iota_restapi_pow_durations_bucket{le="0.5"} 1');
+  });
+
+  it('escape what others wrote', async () => {
+    const metrics = new Metrics();
+    const labels = { address: 'a', alias: 'quote" break\n back\\', id: '1' };
+    metrics.collectFrom(() => [['iota_gossip_peers_connected_count', 1, labels]]);
+    expect(await linesOf(metrics)).toContain(
+      'iota_gossip_peers_connected_count{address="a",alias="quote\\" break\\n back\\\\",id="1"} 1',
+    );
+  });
+
+  it('tell of neighbours one by one only to the owner', async () => {
+    const metrics = new Metrics();
+    const labels = { address: '/ip4/192.0.2.1', alias: '', id: '1' };
+    metrics.collectFrom(() => [['iota_gossip_peers_connected_count', 1, labels]]);
+    expect(await metrics.text(true)).toContain('192.0.2.1');
+    const shown = await metrics.text(false);
+    expect(shown).not.toContain('iota_gossip_peers');
+    expect(shown).toContain('iota_node_health');
+  });
+});
