@@ -24,6 +24,7 @@ import { nodeInfo, summaryOf } from './summary.ts';
 import type { NodeSummary } from './summary.ts';
 import { makeAttach } from './tangle/attach.ts';
 import type { Attach } from './tangle/attach.ts';
+import { SolidFeed } from './tangle/events.ts';
 import { Intake } from './tangle/intake.ts';
 import type { IntakeDeps } from './tangle/intake.ts';
 import { RateMeter } from './tangle/rate.ts';
@@ -93,13 +94,14 @@ interface Parts {
 /** What the API is handed of each part. */
 async function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): Promise<ApiDeps> {
   const { loop, tangle, pow, network, metrics } = parts;
-  const { store, tips, rate } = tangle;
+  const { store, tips, rate, feed } = tangle;
   const health = (): HealthCheck[] => healthChecks({ store, loop, network });
   metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, health }));
   return {
     attach: attachOf(config, parts),
     pow,
     store,
+    watchStored: (wake) => feed.watch(wake),
     selectTips: () => tips.select(),
     why: (id) =>
       explain(id, {
@@ -137,6 +139,7 @@ interface Tangle extends AsyncDisposable {
   readonly tips: TipPool;
   readonly intake: Intake;
   readonly rate: RateMeter;
+  readonly feed: SolidFeed;
 }
 
 /** The node without its windows: the store, what is kept in memory of it, and the door. */
@@ -152,6 +155,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
   );
   const tips = new TipPool({ clock });
   const rate = new RateMeter(clock);
+  const feed = new SolidFeed();
   const intake = opening.use(
     new Intake(intakeOptions(config), {
       store,
@@ -161,6 +165,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
       log: log.child({ component: 'intake' }),
       announce: (messages) => {
         rate.add(messages.length);
+        feed.publish(messages);
         listeners.announce(messages);
       },
       onMissing: listeners.onMissing,
@@ -168,5 +173,5 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
   );
   await intake.restore();
   const owned = opening.move();
-  return { store, tips, intake, rate, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { store, tips, intake, rate, feed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

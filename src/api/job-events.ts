@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { hasEnded } from './attachment.ts';
 import type { AttachState, Attachment } from './attachment.ts';
+import { eventText, waitingText } from './event-stream.ts';
 
 export interface EventPace {
   /** No more than one progress event in this time; the result is told at once. */
@@ -53,9 +54,8 @@ export class JobEvents extends Readable {
   #tell(): void {
     if (!this.#isWanted) return;
     const { state } = this.#attachment;
-    if (state !== this.#told) this.#send(eventText(state, this.#render(state)));
-    else if (performance.now() - this.#toldAtMs >= this.#pace.silenceMs)
-      this.#send(': waiting\n\n');
+    if (state !== this.#told) this.#send(textOf(state, this.#render(state)));
+    else if (performance.now() - this.#toldAtMs >= this.#pace.silenceMs) this.#send(waitingText());
     this.#told = state;
     if (!hasEnded(state)) return;
     clearInterval(this.#timer);
@@ -68,8 +68,6 @@ export class JobEvents extends Readable {
   }
 }
 
-/** JSON has no line breaks, so the data is one line. */
-function eventText(state: AttachState, data: object): string {
-  const name = hasEnded(state) ? state.name : 'progress';
-  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+function textOf(state: AttachState, data: object): string {
+  return eventText({ name: hasEnded(state) ? state.name : 'progress', data });
 }

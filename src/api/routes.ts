@@ -5,6 +5,8 @@ import { makeStartAttach } from './attachments.ts';
 import type { AttachmentsDeps } from './attachments.ts';
 import type { ApiServer } from './route.ts';
 import { attachRoutes } from './routes/attach.ts';
+import { eventsRoutes } from './routes/events.ts';
+import type { EventsDeps } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import type { HealthDeps } from './routes/health.ts';
 import { infoRoutes } from './routes/info.ts';
@@ -40,7 +42,8 @@ export interface RouteDeps
     PowDeps,
     TipsDeps,
     WhyRouteDeps {
-  readonly store: MessagesDeps['store'] & SearchDeps['store'];
+  readonly store: EventsDeps['store'] & MessagesDeps['store'] & SearchDeps['store'];
+  readonly watchStored: EventsDeps['watchStored'];
   readonly clock?: Clock | undefined;
 }
 
@@ -55,6 +58,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   powRoutes(app, deps);
   messagesRoutes(app, deps);
   searchRoutes(app, deps);
+  eventsRoutes(app, deps);
   whyRoutes(app, deps);
   peersRoutes(app, deps);
   metricsRoutes(app, deps);

@@ -31,6 +31,7 @@ export const someInfo: NodeInfo = {
 };
 
 const emptyStore: ApiDeps['store'] = {
+  logId: '0'.repeat(32),
   cutSeq: 0,
   lastSeq: 0,
   get: () => undefined,
@@ -62,6 +63,7 @@ export const asAdmin = { authorization: 'Bearer admin' };
 export const standIns: ApiDeps = {
   attach: takingAttach().attach,
   store: emptyStore,
+  watchStored: () => () => undefined,
   selectTips: () => [genesisId],
   info: () => someInfo,
   health: () => [{ name: 'store', ok: true }],

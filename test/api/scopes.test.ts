@@ -96,7 +96,8 @@ describe('a caller', () => {
   };
 
   it.each(routes)('with a scope opens $method $url, with another not', async (route) => {
-    const path = concrete(route.url);
+    // A stream of events would not end: this one is refused when the caller was let in.
+    const path = concrete(route.url).replace(/\/v1\/events$/, '$&?cursor=-');
     for (const token of [undefined, 'nobody', ...scopes]) {
       const isOpen = route.scope === 'none' || token === route.scope || token === 'admin';
       const status = await statusOf(route, path, token);

@@ -1,10 +1,8 @@
 // New messages, for clients that do not wait: a job to ask after, to listen to, to cancel.
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import type { Clock } from '../../clock.ts';
-import { TangleError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { attachSchema } from '../attach-body.ts';
 import type { AttachBody } from '../attach-body.ts';
@@ -13,6 +11,7 @@ import type { StartAttach } from '../attachments.ts';
 import { takeBytes } from '../body.ts';
 import type { ClientOf } from '../clients.ts';
 import { closeOf } from '../close.ts';
+import { eventsSchema, makeServeEvents } from '../event-stream.ts';
 import { makeFaultLog } from '../fault-log.ts';
 import { JobEvents } from '../job-events.ts';
 import { Jobs } from '../jobs.ts';
@@ -54,11 +53,6 @@ const jobSchema = Type.Object({
   messageId: Type.Optional(hex('32 bytes')),
   error: Type.Optional(problemSchema.properties.error),
 });
-
-const eventsType = 'text/event-stream';
-/** What proxies must know to pass each event on at once. */
-const eventsHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
-const eventsSchema = Type.Unsafe<Readable>({ type: 'string', contentMediaType: eventsType });
 
 export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   const jobs = new Jobs(deps.clock);
@@ -114,7 +108,7 @@ function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: J
 }
 
 function eventsRoute(app: ApiServer, jobs: Jobs): void {
-  let listenerCount = 0;
+  const serve = makeServeEvents(maxListeners);
   app.route({
     method: 'GET',
     url: `${jobUrl}/events`,
@@ -124,15 +118,7 @@ function eventsRoute(app: ApiServer, jobs: Jobs): void {
     schema: { params, response: { 200: eventsSchema, ...problems } },
     handler: ({ params: { jobId } }, reply) => {
       const job = jobs.get(jobId);
-      if (listenerCount === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
-      const events = new JobEvents(job.attachment, (state) => jobView(job, state));
-      listenerCount += 1;
-      events.once('close', () => {
-        listenerCount -= 1;
-      });
-      reply.raw.setTimeout(0);
-      void reply.type(eventsType).headers(eventsHeaders);
-      return events;
+      return serve(reply, () => new JobEvents(job.attachment, (state) => jobView(job, state)));
     },
   });
 }

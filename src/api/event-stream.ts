@@ -1,0 +1,48 @@
+// What all streams of server-sent events (text/event-stream) have in common.
+import type { Readable } from 'node:stream';
+import { Type } from 'typebox';
+import type { FastifyReply } from 'fastify';
+import { TangleError } from '../errors.ts';
+
+const eventsType = 'text/event-stream';
+
+/** What proxies must know to pass each event on at once. */
+const eventsHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+
+export const eventsSchema = Type.Unsafe<Readable>({ type: 'string', contentMediaType: eventsType });
+
+export interface ServerEvent {
+  readonly name: string;
+  readonly data: object;
+  /** What a listener sends back as Last-Event-ID to go on from here. */
+  readonly id?: string | undefined;
+}
+
+/** JSON has no line breaks, so the data is one line. */
+export function eventText({ name, data, id }: ServerEvent): string {
+  const idLine = id === undefined ? '' : `id: ${id}\n`;
+  return `event: ${name}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
+}
+
+/** A sign of life; with a position, which listeners keep although it is no event to them. */
+export function waitingText(id?: string): string {
+  return id === undefined ? ': waiting\n\n' : `: waiting\nid: ${id}\n\n`;
+}
+
+export type Serve = (reply: FastifyReply, open: () => Readable) => Readable;
+
+/** Hands out streams, at most so many at a time; each holds a connection. Throws TOO_MANY_LISTENERS. */
+export function makeServeEvents(maxListeners: number): Serve {
+  let listenerCount = 0;
+  return (reply, open) => {
+    if (listenerCount === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
+    const events = open();
+    listenerCount += 1;
+    events.once('close', () => {
+      listenerCount -= 1;
+    });
+    reply.raw.setTimeout(0);
+    void reply.type(eventsType).headers(eventsHeaders);
+    return events;
+  };
+}
