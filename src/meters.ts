@@ -78,7 +78,7 @@ function* gossipSamples(network: Meters['network']): Generator<Sample, void, und
   const { gossip, catchUp } = network;
   yield* countsOf(gossip.totals(), 'iota_gossip_node', {});
   yield ['midge_gossip_banned_peers', gossip.bannedCount];
-  const connected = { known: 0, unknown: 0 };
+  const connected = { known: 0, unknown: 0, autopeered: 0 };
   for (const { id, alias = '', multiAddresses, relation, ...peer } of gossip.neighbours()) {
     const labels = { address: multiAddresses[0] ?? '', alias, id };
     if (peer.connected) connected[relation] += 1;

@@ -76,13 +76,33 @@ export const settingsSchema = Type.Object({
         multiaddr(neighbourPattern, 'addresses such as /ip4/192.0.2.1/tcp/15600/p2p/PEER-ID'),
         {
           description:
-            'Neighbours to connect to; without any, no others are let in. The own address is passed over.',
+            'Neighbours to connect to; without any, and without discovery, no others are let in. The own address is passed over.',
           default: [],
           maxItems: 100,
         },
       ),
+      discovery: Type.Array(Type.Enum(['mdns', 'bootstrap', 'exchange']), {
+        description:
+          'How to find nodes that nobody named: on the local network, through gossip.bootstrap, by asking neighbours. Then unknown ones are let in.',
+        default: [],
+        maxItems: 3,
+      }),
+      bootstrap: Type.Array(
+        multiaddr(neighbourPattern, 'addresses such as /ip4/192.0.2.1/tcp/15600/p2p/PEER-ID'),
+        {
+          description: 'Nodes through which others are found, with gossip.discovery bootstrap.',
+          default: [],
+          maxItems: 100,
+        },
+      ),
+      maxConnections: Type.Integer({
+        description: 'Most connections with other nodes, whatever they are used for.',
+        default: 256,
+        minimum: 1,
+        maximum: 10_000,
+      }),
       maxUnknownNeighbours: Type.Integer({
-        description: 'Nodes that may connect without being named in the settings.',
+        description: 'Neighbours that nobody named, found by discovery or come by themselves.',
         default: 4,
         minimum: 0,
         maximum: 100,

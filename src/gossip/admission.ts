@@ -1,5 +1,6 @@
 // Whom this node lets in. Pure: decides from what it is told.
 import type { Multiaddr } from '@multiformats/multiaddr';
+import { reachOf } from './candidates.ts';
 
 export interface Guest {
   readonly peerId: string;
@@ -16,6 +17,8 @@ export interface House {
   readonly isBanned: (peerId: string) => boolean;
   readonly isKnown: (peerId: string) => boolean;
   readonly knownCount: number;
+  /** The owner wants nodes to find each other. */
+  readonly isDiscovering: boolean;
   /** Unknown peers that are connected. */
   readonly unknown: readonly Guest[];
 }
@@ -27,9 +30,11 @@ export interface House {
 export function refusal(guest: Guest, house: House, limits: AdmissionLimits): string | undefined {
   if (house.isBanned(guest.peerId)) return 'banned';
   if (house.isKnown(guest.peerId)) return undefined;
-  if (house.knownCount === 0) return 'no neighbours wanted';
+  if (house.knownCount === 0 && !house.isDiscovering) return 'no neighbours wanted';
   const others = house.unknown.filter(({ peerId }) => peerId !== guest.peerId);
   if (others.length >= limits.maxUnknown) return 'too many unknown neighbours';
+  // A home or a data centre is one block, and whoever sits in it is no stranger's crowd.
+  if (reachOf(guest.address) === 'private') return undefined;
   const block = blockOf(guest.address);
   const near = others.filter(({ address }) => blockOf(address) === block);
   return near.length >= limits.maxUnknownPerBlock ? 'too many from one address block' : undefined;

@@ -1,6 +1,7 @@
 // Gossip with all neighbours, by the field's own protocol: keeps their streams up, passes on what became
 // solid, and drops who harms. What a message is worth the door decides.
 import type { Connection, Stream } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -12,6 +13,8 @@ import type { AdmissionLimits, Guest } from './admission.ts';
 import { Bans } from './bans.ts';
 import { closeIdle, guestsOf, hangUp, reasonOf } from './connections.ts';
 import { encodeFrame } from './frames.ts';
+import type { PeerAddresses } from './candidates.ts';
+import type { Discovery } from './discovery.ts';
 import type { Heartbeat } from './frames.ts';
 import type { Host } from './host.ts';
 import { dialTimeoutMs, maxIdleConnectionMs, neighbourLimits } from './limits.ts';
@@ -21,7 +24,6 @@ import type { Fault, NeighbourDeps, NeighbourMetrics } from './neighbour.ts';
 import { knownInfo, unknownInfo } from './neighbour-info.ts';
 import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
-import type { KnownPeer } from './peers.ts';
 import { Redial } from './redial.ts';
 import { Senders } from './senders.ts';
 
@@ -49,6 +51,10 @@ export interface GossipDeps {
   readonly log: Logger;
   /** A neighbour's stream is up, or gone. */
   readonly onNeighbour?: ((event: NeighbourEvent) => void) | undefined;
+  readonly discovery?: Pick<
+    Discovery,
+    'isOn' | 'candidates' | 'addressesOf' | 'reached' | 'failed' | 'look'
+  >;
   /** Frames to this neighbour found no room: it has to be caught up. */
   readonly onDropped?: ((peerId: string) => void) | undefined;
 }
@@ -85,6 +91,8 @@ export class Gossip implements AsyncDisposable {
   readonly #neighbours = new Map<string, Neighbour>();
   /** Of the streams that are gone. */
   readonly #past = noMetrics();
+  /** Candidates of discovery that are dialled now. */
+  readonly #dialling = new Set<string>();
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
@@ -152,7 +160,7 @@ export class Gossip implements AsyncDisposable {
     const unknown = [...this.#neighbours.values()].filter(({ peerId }) => !this.#isKnown(peerId));
     return [
       ...this.#peers.list.map((peer) => knownInfo(peer, this.#neighbours.get(peer.peerId))),
-      ...unknown.map((neighbour) => unknownInfo(neighbour)),
+      ...unknown.map((neighbour) => unknownInfo(neighbour, this.#isFound(neighbour.peerId))),
     ];
   }
 
@@ -194,6 +202,10 @@ export class Gossip implements AsyncDisposable {
     return `/iota-gossip/${this.#options.networkId}/1.0.0`;
   }
 
+  #isFound(peerId: string): boolean {
+    return this.#deps.discovery?.candidates.some((found) => found.peerId === peerId) ?? false;
+  }
+
   #isKnown(peerId: string): boolean {
     return this.#peers.get(peerId) !== undefined;
   }
@@ -203,6 +215,7 @@ export class Gossip implements AsyncDisposable {
       isBanned: (peerId: string) => this.#bans.has(peerId),
       isKnown: (peerId: string) => this.#isKnown(peerId),
       knownCount: this.#peers.list.length,
+      isDiscovering: this.#deps.discovery?.isOn ?? false,
       unknown: guestsOf(this.#deps.host.libp2p, (peerId) => !this.#isKnown(peerId)),
     };
     return refusal(guest, house, this.#options.admission);
@@ -215,8 +228,41 @@ export class Gossip implements AsyncDisposable {
     for (const peer of this.#peers.list) {
       const { peerId } = peer;
       if (this.#neighbours.has(peerId) || this.#bans.has(peerId)) continue;
-      if (this.#redial.isDue(peerId)) void this.#dial(peer);
+      // It may have moved, and discovery may have heard where to.
+      const addresses = [peer.address, ...(this.#deps.discovery?.addressesOf(peerId) ?? [])];
+      if (this.#redial.isDue(peerId)) void this.#dial({ peerId, addresses });
     }
+    this.#discover();
+  }
+
+  /** Fills the places of unknown neighbours with nodes that were found. */
+  #discover(): void {
+    const { discovery } = this.#deps;
+    if (discovery?.isOn !== true) return;
+    void discovery.look(this.connectedPeerIds);
+    const unknownCount = this.connectedPeerIds.filter((peerId) => !this.#isKnown(peerId)).length;
+    let places = this.#options.admission.maxUnknown - unknownCount - this.#dialling.size;
+    for (const { peerId, addresses } of discovery.candidates) {
+      if (places <= 0) return;
+      if (!this.#isWelcome(peerId, addresses)) continue;
+      places -= 1;
+      void this.#dialFound(peerId, addresses);
+    }
+  }
+
+  /** Whether a candidate should be dialled now. */
+  #isWelcome(peerId: string, [address]: readonly Multiaddr[]): boolean {
+    const isTaken = this.#isKnown(peerId) || this.#neighbours.has(peerId);
+    if (isTaken || this.#dialling.has(peerId) || !this.#redial.isDue(peerId)) return false;
+    return address !== undefined && this.#refusal({ peerId, address }) === undefined;
+  }
+
+  async #dialFound(peerId: string, addresses: readonly Multiaddr[]): Promise<void> {
+    this.#dialling.add(peerId);
+    await this.#dial({ peerId, addresses });
+    this.#dialling.delete(peerId);
+    if (this.#neighbours.has(peerId)) this.#deps.discovery?.reached(peerId);
+    else this.#deps.discovery?.failed(peerId);
   }
 
   /** Without milestones a neighbour whose heartbeats come counts as in sync. */
@@ -232,11 +278,11 @@ export class Gossip implements AsyncDisposable {
   }
 
   /** The field's rule: who dials opens the stream. */
-  async #dial({ peerId, address }: KnownPeer): Promise<void> {
+  async #dial({ peerId, addresses }: PeerAddresses): Promise<void> {
     this.#redial.begin(peerId);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
     try {
-      const connection = await this.#deps.host.libp2p.dial(address, { signal });
+      const connection = await this.#deps.host.libp2p.dial([...addresses], { signal });
       if (connection.direction === 'inbound') return;
       this.#adopt(await connection.newStream(this.#protocol, { signal }), connection);
     } catch (error) {

@@ -2,6 +2,7 @@
 // let in; knows no protocol of ours.
 import type { PrivateKey } from '@libp2p/interface';
 import { identify } from '@libp2p/identify';
+import { mdns } from '@libp2p/mdns';
 import { noise } from '@libp2p/noise';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
@@ -12,7 +13,6 @@ import type { Libp2p } from 'libp2p';
 import { TangleError } from '../errors.ts';
 import { openIdentity } from './identity.ts';
 
-const maxConnections = 256;
 const maxPendingConnections = 32;
 /** A window may not grow beyond what a stream buffers while it is paused, or the stream is aborted. */
 const maxWindowBytes = 1024 * 1024;
@@ -26,7 +26,13 @@ export interface HostOptions {
   readonly announce?: readonly string[] | undefined;
   /** From one IP address. */
   readonly maxConnectionsPerSecond?: number | undefined;
+  /** Of all peers together, whatever runs on them. */
+  readonly maxConnections?: number | undefined;
+  /** Tells the local network of this node, under this name, and hears of others. */
+  readonly mdnsName?: string | undefined;
 }
+
+const defaultMaxConnections = 256;
 
 /** Whether a peer that proved its identity may stay. */
 export type Gate = (peerId: string, address: Multiaddr) => boolean;
@@ -72,10 +78,11 @@ async function listen(options: HostOptions, privateKey: PrivateKey, gate: Gate):
       streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: maxWindowBytes } })],
       // Nodes of other makes ask both of everyone.
       services: { identify: identify(), ping: ping() },
+      peerDiscovery: options.mdnsName === undefined ? [] : [mdns({ serviceTag: options.mdnsName })],
       // Heartbeats tell who is gone; a machine that is busy for some seconds is not.
       connectionMonitor: { abortConnectionOnPingFailure: false },
       connectionManager: {
-        maxConnections,
+        maxConnections: options.maxConnections ?? defaultMaxConnections,
         maxIncomingPendingConnections: maxPendingConnections,
         inboundConnectionThreshold: options.maxConnectionsPerSecond ?? 5,
       },

@@ -14,7 +14,8 @@ export interface NeighbourInfo {
   readonly id: string;
   readonly multiAddresses: readonly string[];
   readonly alias?: string | undefined;
-  readonly relation: 'known' | 'unknown';
+  /** `autopeered`: found by discovery. */
+  readonly relation: 'known' | 'unknown' | 'autopeered';
   readonly connected: boolean;
   /** Only while it is connected. The heartbeat is null until the first came. */
   readonly gossip?:
@@ -37,11 +38,12 @@ export function knownInfo(
   };
 }
 
-export function unknownInfo(neighbour: Neighbour): NeighbourInfo {
+/** One that nobody named. */
+export function unknownInfo(neighbour: Neighbour, isFound: boolean): NeighbourInfo {
   return {
     id: neighbour.peerId,
     multiAddresses: [neighbour.link.connection.remoteAddr.toString()],
-    relation: 'unknown',
+    relation: isFound ? 'autopeered' : 'unknown',
     connected: true,
     gossip: gossipInfo(neighbour),
   };

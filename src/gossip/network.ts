@@ -9,6 +9,9 @@ import type { MessageId } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import { Fetcher } from '../tangle/fetcher.ts';
 import type { Intake } from '../tangle/intake.ts';
+import { Discovery } from './discovery.ts';
+import type { DiscoveryDeps, DiscoveryMethod } from './discovery.ts';
+import { dialablePeers } from './exchange.ts';
 import type { CatchUp } from './catch-up.ts';
 import { openGossip } from './gossip.ts';
 import type { Gossip, GossipOptions, NeighbourEvent, SolidMessage } from './gossip.ts';
@@ -27,6 +30,9 @@ export interface NetworkOptions {
   readonly neighbours: readonly string[];
   readonly maxUnknownNeighbours: number;
   readonly maxBytesPerSecond: number;
+  readonly maxConnections: number;
+  readonly discovery: readonly DiscoveryMethod[];
+  readonly bootstrap: readonly string[];
 }
 
 export interface NetworkDeps {
@@ -56,7 +62,7 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
     log,
   };
   await using opening = new AsyncDisposableStack();
-  const host = opening.use(await openHost(options));
+  const host = opening.use(await openHost({ ...options, mdnsName: mdnsNameOf(options) }));
   const { libp2p } = host;
   const fetcher = opening.use(
     new Fetcher({
@@ -77,10 +83,14 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
       },
     }),
   );
+  const discovery = opening.use(
+    await openDiscovery(options, { ...common, host, connected: () => gossip.connectedPeerIds }),
+  );
   const gossip: Gossip = opening.use(
     await openGossip(gossipOptions(options), {
       ...common,
       host,
+      discovery,
       readMessage: (id) => readMessage(id, { store, log }),
       onNeighbour: (event) => hear(event, catchUp),
       onDropped: (peerId) => void catchUp.nudge(peerId),
@@ -98,6 +108,22 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function openDiscovery(
+  { discovery: methods, bootstrap, networkName }: NetworkOptions,
+  deps: Omit<DiscoveryDeps, 'dialable'> & { readonly connected: () => readonly string[] },
+): Promise<Discovery> {
+  const networkId = networkIdOf(networkName);
+  const { libp2p } = deps.host;
+  const dialable = () => dialablePeers(libp2p, deps.connected(), networkId);
+  return Discovery.open({ methods, networkId, bootstrap }, { ...deps, dialable });
+}
+
+/** Networks do not hear of each other. */
+function mdnsNameOf({ discovery, networkName }: NetworkOptions): string | undefined {
+  if (!discovery.includes('mdns')) return undefined;
+  return `_midge-${networkIdOf(networkName).toString(36)}._udp.local`;
 }
 
 /** What is damaged is as good as not held: a neighbour asks elsewhere. */

@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts';
 
 const firstWaitMs = 1_000;
 const longestWaitMs = 60_000;
+/** Discovery may name ever new peers. */
+const maxRemembered = 1_024;
 
 interface Attempts {
   readonly failures: number;
@@ -33,10 +35,15 @@ export class Redial {
     const failures = this.#attempts.get(peerId)?.failures ?? 0;
     const waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** failures);
     const jitter = 0.5 + this.#deps.random();
+    this.#attempts.delete(peerId);
     this.#attempts.set(peerId, {
       failures: failures + 1,
       nextMs: this.#deps.clock.now() + waitMs * jitter,
     });
+    for (const oldest of this.#attempts.keys()) {
+      if (this.#attempts.size <= maxRemembered) break;
+      this.#attempts.delete(oldest);
+    }
   }
 
   /** The next dial is due at once, and the waits begin anew. */

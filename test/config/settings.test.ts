@@ -33,6 +33,11 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
     allowed: ['/dns4/node.example/tcp/15600', '/ip4/192.0.2.1/tcp/1'],
     refused: ['/dns4/a b/tcp/1', '/dns4//tcp/1', '/ip4/192.0.2.1/tcp/1/p2p/x'],
   },
+  'gossip.discovery': { allowed: ['mdns', 'bootstrap', 'exchange'], refused: ['dht', 'MDNS'] },
+  'gossip.bootstrap': {
+    allowed: ['/ip4/192.0.2.1/tcp/15600/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8'],
+    refused: ['/ip4/192.0.2.1/tcp/15600', 'x'],
+  },
   'gossip.neighbours': {
     allowed: [
       '/ip4/192.0.2.1/tcp/15600/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8',

@@ -12,28 +12,39 @@ const house: House = {
   isBanned: (peerId) => peerId === 'banned',
   isKnown: (peerId) => peerId === 'friend' || peerId === 'banned',
   knownCount: 2,
+  isDiscovering: false,
   unknown: [],
 };
 
 describe('a node lets in', () => {
   it('whom its owner named, unless it is banned', () => {
-    const full = { ...house, unknown: [1, 2, 3].map((n) => guest(`${n}`, `10.0.${n}.1`)) };
-    expect(refusal(guest('friend', '10.0.9.1'), full, limits)).toBeUndefined();
-    expect(refusal(guest('banned', '10.0.9.1'), full, limits)).toBe('banned');
-    expect(refusal(guest('new', '10.0.9.1'), full, limits)).toMatch(/too many unknown/);
+    const full = { ...house, unknown: [1, 2, 3].map((n) => guest(`${n}`, `203.0.${n}.1`)) };
+    expect(refusal(guest('friend', '203.0.9.1'), full, limits)).toBeUndefined();
+    expect(refusal(guest('banned', '203.0.9.1'), full, limits)).toBe('banned');
+    expect(refusal(guest('new', '203.0.9.1'), full, limits)).toMatch(/too many unknown/);
   });
 
   it('no strangers while its owner named nobody', () => {
     const alone = { ...house, knownCount: 0 };
-    expect(refusal(guest('new', '10.0.0.1'), alone, limits)).toBe('no neighbours wanted');
-    expect(refusal(guest('new', '10.0.0.1'), house, limits)).toBeUndefined();
+    expect(refusal(guest('new', '203.0.0.1'), alone, limits)).toBe('no neighbours wanted');
+    expect(refusal(guest('new', '203.0.0.1'), house, limits)).toBeUndefined();
+  });
+
+  it('strangers while its owner named nobody, when nodes shall find each other', () => {
+    const open = { ...house, knownCount: 0, isDiscovering: true };
+    expect(refusal(guest('new', '203.0.0.1'), open, limits)).toBeUndefined();
+  });
+
+  it('as many of a private network as there are places', () => {
+    const two = { ...house, unknown: [guest('1', '192.168.0.1'), guest('2', '192.168.0.2')] };
+    expect(refusal(guest('3', '192.168.0.3'), two, limits)).toBeUndefined();
   });
 
   it('a few strangers of one address block, and each with any number of connections', () => {
-    const two = { ...house, unknown: [guest('1', '10.0.0.1'), guest('2', '10.0.0.2')] };
-    expect(refusal(guest('3', '10.0.0.3'), two, limits)).toMatch(/block/);
-    expect(refusal(guest('3', '10.0.1.3'), two, limits)).toBeUndefined();
-    expect(refusal(guest('2', '10.0.0.2'), two, limits)).toBeUndefined();
+    const two = { ...house, unknown: [guest('1', '203.0.0.1'), guest('2', '203.0.0.2')] };
+    expect(refusal(guest('3', '203.0.0.3'), two, limits)).toMatch(/block/);
+    expect(refusal(guest('3', '203.0.1.3'), two, limits)).toBeUndefined();
+    expect(refusal(guest('2', '203.0.0.2'), two, limits)).toBeUndefined();
   });
 
   it.each([

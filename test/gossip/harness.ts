@@ -1,4 +1,5 @@
 // Gossip between hosts on loopback, with a door that a test looks through.
+import type { Discovery } from '../../src/gossip/discovery.ts';
 import { openGossip } from '../../src/gossip/gossip.ts';
 import type { Gossip, GossipDeps, GossipOptions, NeighbourEvent } from '../../src/gossip/gossip.ts';
 import { openHost } from '../../src/gossip/host.ts';
@@ -29,6 +30,7 @@ export interface TestGossipWish {
   readonly submit?: GossipDeps['submit'];
   readonly held?: readonly TestMessage[];
   readonly dataDir?: string;
+  readonly makeDiscovery?: (host: Host, clock: HandClock) => Promise<Discovery>;
 }
 
 /** Its clock moves by hand, its ticks come by themselves, every few milliseconds. */
@@ -42,6 +44,7 @@ export async function openTestGossip(wish: TestGossipWish = {}): Promise<TestGos
   const events: NeighbourEvent[] = [];
   const droppedFor: string[] = [];
   const held = new Map(wish.held?.map(({ id, bytes }) => [messageIdHex(id), bytes]));
+  const discovery = await wish.makeDiscovery?.(host, clock);
   const gossip = opening.use(
     await openGossip(
       {
@@ -55,6 +58,7 @@ export async function openTestGossip(wish: TestGossipWish = {}): Promise<TestGos
       },
       {
         host,
+        ...(discovery === undefined ? {} : { discovery }),
         clock,
         log: silentLogger,
         submit: (bytes, source) => {
