@@ -22,7 +22,10 @@ export interface Meters {
   readonly rate: Pick<RateMeter, 'perSecond'>;
   readonly pow: Pick<PowService, 'status'> | undefined;
   readonly network: {
-    readonly gossip: Pick<Network['gossip'], 'neighbours' | 'totals' | 'bannedCount'>;
+    readonly gossip: Pick<
+      Network['gossip'],
+      'neighbours' | 'totals' | 'bannedCount' | 'queuedBytes'
+    >;
     readonly fetcher: Pick<Network['fetcher'], 'wantedCount'>;
     readonly catchUp: Pick<Network['catchUp'], 'state'>;
   };
@@ -77,6 +80,7 @@ function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {
 function* gossipSamples(network: Meters['network']): Generator<Sample, void, undefined> {
   const { gossip, catchUp } = network;
   yield* countsOf(gossip.totals(), 'iota_gossip_node', {});
+  yield ['midge_gossip_queued_bytes', gossip.queuedBytes];
   yield ['midge_gossip_banned_peers', gossip.bannedCount];
   const connected = { known: 0, unknown: 0, autopeered: 0 };
   for (const { id, alias = '', multiAddresses, relation, ...peer } of gossip.neighbours()) {

@@ -96,6 +96,7 @@ export const metricsTable = {
   iota_gossip_node_heartbeat_count: counter('Heartbeats.', 'type'),
   iota_gossip_node_dropped_count: counter('Frames that found no room in a send queue.', 'type'),
   midge_gossip_neighbours: gauge('Neighbours that are connected.', 'relation'),
+  midge_gossip_queued_bytes: gauge('Bytes that wait in the send queues of all neighbours.'),
   midge_gossip_banned_peers: gauge('Peers that are kept out for harm they did.'),
 
   // Each neighbour that is known or connected.

@@ -171,6 +171,11 @@ export class Gossip implements AsyncDisposable {
     return sum;
   }
 
+  /** Waiting to be sent, to all neighbours together. */
+  get queuedBytes(): number {
+    return [...this.#neighbours.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+  }
+
   get bannedCount(): number {
     return this.#bans.count;
   }

@@ -22,11 +22,15 @@ export interface NeighbourLimits {
   readonly outboxBytes: number;
 }
 
+/** What a usual message takes on the wire: a flood of small frames is no cheaper than one of messages. */
+const usualFrameBytes = 320;
+
 export function neighbourLimits(maxBytesPerSecond: number): NeighbourLimits {
+  const framesPerSecond = Math.ceil(maxBytesPerSecond / usualFrameBytes);
   return {
     inbox: {
       bytes: { perSecond: maxBytesPerSecond, burst: maxBytesPerSecond },
-      frames: { perSecond: 25_000, burst: 25_000 },
+      frames: { perSecond: framesPerSecond, burst: framesPerSecond },
       maxInWork: 512,
     },
     requests: { perSecond: 1_000, burst: 2_000 },

@@ -109,6 +109,11 @@ export class Neighbour {
     return this.#heartbeat;
   }
 
+  /** In its send queue. */
+  get queuedBytes(): number {
+    return this.#outbox.sizeBytes;
+  }
+
   /** Sends a whole frame that holds a message. False when there was no room. */
   sendMessage(frame: Uint8Array): boolean {
     const isSent = this.#send(frame);

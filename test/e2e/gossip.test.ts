@@ -1,5 +1,5 @@
 // Real nodes on loopback: what one takes in, all have.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { describe, expect, it } from 'vitest';
@@ -13,14 +13,18 @@ type Shape = readonly (readonly number[])[];
 
 interface Network extends AsyncDisposable {
   readonly nodes: NodeProcess[];
-  /** Starts that node again on its folder. */
+  /** Starts that node again on its folder, or for the first time. */
   restart(number: number): Promise<void>;
+  /** Parts two neighbours, by their owner's word. */
+  part(one: number, other: number): Promise<void>;
+  join(one: number, other: number): Promise<void>;
 }
 
 /** Nobody listens there: that neighbour will come by itself. */
 const elsewhere = '/ip4/127.0.0.1/tcp/1';
 
-async function openNetwork(shape: Shape): Promise<Network> {
+/** Nodes from `late` on are not started. */
+async function openNetwork(shape: Shape, late = shape.length): Promise<Network> {
   await using opening = new AsyncDisposableStack();
   const folder = opening.use(await aFolder());
   const folders = shape.map((_, number) => join(folder.path, String(number)));
@@ -39,12 +43,33 @@ async function openNetwork(shape: Shape): Promise<Network> {
     const settings = { 'gossip.neighbours': neighbours, 'pow.workers': 1 };
     return NodeProcess.start({ dataDir: folders[number]!, settings });
   };
-  for (const number of shape.keys()) nodes.push(opening.use(await start(number)));
+  for (let number = 0; number < late; number++) nodes.push(opening.use(await start(number)));
+  const askOwner = async (number: number, route: string, body?: object) => {
+    const [method, path] = route.split(' ') as [string, string];
+    const token = (await readFile(join(folders[number]!, 'api.token'), 'utf8')).trim();
+    const response = await fetch(`${nodes[number]!.url}/api/v1/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(await response.text());
+  };
   const owned = opening.move();
   return {
     nodes,
     restart: async (number) => {
       nodes[number] = owned.use(await start(number));
+    },
+    part: async (one, other) => {
+      await askOwner(one, `DELETE peers/${peerIds[other]}`);
+      await askOwner(other, `DELETE peers/${peerIds[one]}`);
+    },
+    join: async (one, other) => {
+      await askOwner(one, 'POST peers', { multiAddress: nodes[other]!.gossipAddress });
+      await askOwner(other, 'POST peers', { multiAddress: nodes[one]!.gossipAddress });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -82,35 +107,76 @@ function storesOf(nodes: readonly NodeProcess[]): Promise<readonly string[][]> {
   );
 }
 
-describe('three nodes', () => {
+/** What each node has, once all have so many messages. */
+async function settled(nodes: readonly NodeProcess[], count: number): Promise<string[][]> {
+  for (;;) {
+    const stores = await storesOf(nodes);
+    if (stores.every((ids) => ids.length >= count)) return [...stores];
+    await pause();
+  }
+}
+
+/** `count` different ids, the same everywhere. */
+function areSame(stores: readonly string[][], count: number): boolean {
+  const all = new Set(stores.map((ids) => ids.join()));
+  return all.size === 1 && new Set(stores[0]).size === count;
+}
+
+async function attachAt(node: NodeProcess, text: string): Promise<string> {
+  const answer = await attach(node.url, 'gossip', text);
+  if (!isAcknowledged(answer)) throw new Error(JSON.stringify(answer));
+  return answer.id;
+}
+
+const line: Shape = [[], [0], [1], [2], [3]];
+const ring: Shape = [[], [0], [1], [2], [3, 0]];
+const star: Shape = [[], [0], [0], [0], [0]];
+
+describe('five nodes', () => {
   it.each<[string, Shape]>([
-    ['in a line', [[], [0], [1]]],
-    ['in a star', [[], [0], [0]]],
+    ['in a line', line],
+    ['in a ring', ring],
+    ['in a star', star],
   ])('%s all have what each of them took in', async (_, shape) => {
     await using network = await openNetwork(shape);
     const { nodes } = network;
     await Promise.all(nodes.map(untilHealthy));
     await attachEverywhere(nodes, 'hello');
-    const [first, ...others] = await storesOf(nodes);
-    expect(first).toHaveLength(nodes.length);
-    expect(others).toEqual([first, first]);
+    expect(areSame(await settled(nodes, nodes.length), nodes.length)).toBe(true);
   });
 
-  it('are three again after one was killed and started anew', async () => {
-    await using network = await openNetwork([[], [0], [1]]);
+  it('are five again after one was killed and started anew, and six when one joins late', async () => {
+    await using network = await openNetwork([...ring, [2]], ring.length);
     const { nodes } = network;
     await Promise.all(nodes.map(untilHealthy));
     await attachEverywhere(nodes, 'before');
     await nodes[1]!.kill();
     await Promise.all([nodes[0]!, nodes[2]!].map((node) => node.logged('a neighbour is gone')));
-    const alone = await attach(nodes[0]!.url, 'gossip', 'while it was away');
-    if (!isAcknowledged(alone)) throw new Error(JSON.stringify(alone));
+    for (let n = 0; n < 20; n++) await attachAt(nodes[4]!, `while it was away ${n}`);
     await network.restart(1);
-    await Promise.all(nodes.map((node) => untilHeld(node, alone.id)));
+    expect(areSame(await settled(nodes, nodes.length + 20), nodes.length + 20)).toBe(true);
+    await network.restart(5);
+    expect(nodes).toHaveLength(6);
+    expect(areSame(await settled(nodes, 25), 25)).toBe(true);
     await Promise.all(nodes.map(untilHealthy));
     await attachEverywhere(nodes, 'after');
-    const [first, ...others] = await storesOf(nodes);
-    expect(first).toHaveLength(2 * nodes.length + 1);
-    expect(others).toEqual([first, first]);
+    expect(areSame(await settled(nodes, 31), 31)).toBe(true);
+  });
+
+  it('that were parted into two Tangles are one again', async () => {
+    await using network = await openNetwork(line);
+    const { nodes } = network;
+    await Promise.all(nodes.map(untilHealthy));
+    await attachEverywhere(nodes, 'together');
+    await network.part(1, 2);
+    await nodes[1]!.logged('a neighbour is gone');
+    for (let n = 0; n < 10; n++) {
+      await attachAt(nodes[0]!, `on this side ${n}`);
+      await attachAt(nodes[4]!, `on that side ${n}`);
+    }
+    expect(areSame(await settled(nodes.slice(0, 2), 15), 15)).toBe(true);
+    expect(areSame(await settled(nodes.slice(2), 15), 15)).toBe(true);
+    await network.join(1, 2);
+    expect(areSame(await settled(nodes, 25), 25)).toBe(true);
   });
 });
