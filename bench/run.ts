@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { apiBench } from './api.ts';
-import { budgetBench } from './budget.ts';
-import { codecBench } from './codec.ts';
-import { intakeBench } from './intake.ts';
-import { powBench } from './pow.ts';
+import { apiBench } from './api.bench.ts';
+import { budgetBench } from './budget.bench.ts';
+import { codecBench } from './codec.bench.ts';
+import { intakeBench } from './intake.bench.ts';
+import { powBench } from './pow.bench.ts';
 import { printTable } from './table.ts';
 import type { Mode, Row } from './table.ts';
 

@@ -2,8 +2,8 @@
 import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import { Check } from 'typebox/schema';
+import type { MachineDefault } from './leaves.ts';
 import { settingsSchema } from './schema.ts';
-import type { MachineDefault } from './schema.ts';
 
 /** The keywords of a setting's schema that this folder reads. */
 export interface Keywords {

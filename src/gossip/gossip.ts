@@ -15,7 +15,7 @@ import { closeIdle, guestsOf, hangUp, reasonOf } from './connections.ts';
 import { encodeFrame } from './frames.ts';
 import type { PeerAddresses } from './candidates.ts';
 import type { Discovery } from './discovery.ts';
-import type { Heartbeat } from './frames.ts';
+import { heartbeatOf } from './heartbeat.ts';
 import type { Host } from './host.ts';
 import { dialTimeoutMs, maxIdleConnectionMs, neighbourLimits } from './limits.ts';
 import type { NeighbourLimits } from './limits.ts';
@@ -227,7 +227,7 @@ export class Gossip implements AsyncDisposable {
   }
 
   #tick(): void {
-    const heartbeat = this.#ownHeartbeat();
+    const heartbeat = heartbeatOf([...this.#neighbours.values()]);
     for (const neighbour of this.#neighbours.values()) neighbour.tick(heartbeat);
     closeIdle(this.#deps.host.libp2p, (id) => this.#neighbours.has(id), maxIdleConnectionMs);
     for (const peer of this.#peers.list) {
@@ -270,18 +270,6 @@ export class Gossip implements AsyncDisposable {
     else this.#deps.discovery?.failed(peerId);
   }
 
-  /** Without milestones a neighbour whose heartbeats come counts as in sync. */
-  #ownHeartbeat(): Heartbeat {
-    const all = [...this.#neighbours.values()];
-    return {
-      solidMilestoneIndex: 0,
-      prunedMilestoneIndex: 0,
-      latestMilestoneIndex: 0,
-      connectedNeighbours: Math.min(255, all.length),
-      syncedNeighbours: Math.min(255, all.filter(({ heartbeat }) => heartbeat).length),
-    };
-  }
-
   /** The field's rule: who dials opens the stream. */
   async #dial({ peerId, addresses }: PeerAddresses): Promise<void> {
     this.#redial.begin(peerId);
@@ -316,7 +304,7 @@ export class Gossip implements AsyncDisposable {
     stream.addEventListener('close', () => this.#forget(neighbour));
     this.#deps.log.info({ peerId, direction: connection.direction }, 'a neighbour is connected');
     this.#tell('up', peerId);
-    neighbour.tick(this.#ownHeartbeat());
+    neighbour.tick(heartbeatOf([...this.#neighbours.values()]));
   }
 
   /** One stream for each neighbour. False when the one that is there stays, and the new one is closed. */

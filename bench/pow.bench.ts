@@ -11,7 +11,7 @@ import { chooseMiner, makeMiner } from '../src/pow/choose.ts';
 import type { MinerKernel } from '../src/pow/choose.ts';
 import { Miners } from '../src/pow/miners.ts';
 import { verifyWork } from '../src/pow/verify.ts';
-import { sampleMessage } from './codec.ts';
+import { sampleMessage } from './codec.bench.ts';
 import { median } from './table.ts';
 import type { Mode, Row } from './table.ts';
 
