@@ -1,23 +1,23 @@
 // Gossip with all neighbours, by the field's own protocol: keeps their streams up, passes on what became
 // solid, and drops who harms. What a message is worth the door decides.
 import type { Connection, Stream } from '@libp2p/interface';
-import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { isReplaced, refusal } from './admission.ts';
-import type { AdmissionLimits, Guest } from './admission.ts';
+import { isReplaced } from './admission.ts';
+import type { AdmissionLimits } from './admission.ts';
 import { Bans } from './bans.ts';
-import { closeIdle, guestsOf, hangUp, reasonOf } from './connections.ts';
+import { closeIdle, hangUp } from './connections.ts';
+import { Dialler } from './dialler.ts';
+import type { FoundNodes } from './dialler.ts';
 import { encodeFrame } from './frames.ts';
-import type { PeerAddresses } from './candidates.ts';
-import type { Discovery } from './discovery.ts';
+import { Gatekeeper } from './gatekeeper.ts';
 import { heartbeatOf } from './heartbeat.ts';
 import type { Host } from './host.ts';
-import { dialTimeoutMs, maxIdleConnectionMs, neighbourLimits } from './limits.ts';
+import { maxIdleConnectionMs, neighbourLimits } from './limits.ts';
 import type { NeighbourLimits } from './limits.ts';
 import { Neighbour, addMetrics, noMetrics } from './neighbour.ts';
 import type { Fault, NeighbourDeps, NeighbourMetrics } from './neighbour.ts';
@@ -51,10 +51,7 @@ export interface GossipDeps {
   readonly log: Logger;
   /** A neighbour's stream is up, or gone. */
   readonly onNeighbour?: ((event: NeighbourEvent) => void) | undefined;
-  readonly discovery?: Pick<
-    Discovery,
-    'isOn' | 'candidates' | 'addressesOf' | 'reached' | 'failed' | 'look'
-  >;
+  readonly discovery?: FoundNodes | undefined;
   /** Frames to this neighbour found no room: it has to be caught up. */
   readonly onDropped?: ((peerId: string) => void) | undefined;
 }
@@ -86,14 +83,14 @@ export class Gossip implements AsyncDisposable {
   readonly #peers: Peers;
   readonly #bans: Bans;
   readonly #redial: Redial;
+  readonly #gate: Gatekeeper;
+  readonly #dialler: Dialler;
   readonly #limits: NeighbourLimits;
   readonly #senders = new Senders(rememberedMessages);
   readonly #neighbours = new Map<string, Neighbour>();
   /** Of the streams that are gone. */
   readonly #past = noMetrics();
-  /** Candidates of discovery that are dialled now. */
-  readonly #dialling = new Set<string>();
-  readonly #closing = new AbortController();
+  #isClosing = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -107,6 +104,31 @@ export class Gossip implements AsyncDisposable {
     this.#bans = kept.bans;
     this.#redial = new Redial({ clock: deps.clock, random: Math.random });
     this.#limits = neighbourLimits(options.maxBytesPerSecond);
+    this.#gate = new Gatekeeper(options.admission, {
+      ...kept,
+      libp2p: deps.host.libp2p,
+      isDiscovering: () => deps.discovery?.isOn ?? false,
+      log: deps.log,
+    });
+    this.#dialler = this.#makeDialler();
+  }
+
+  #makeDialler(): Dialler {
+    const { host, discovery, log } = this.#deps;
+    const { maxUnknown } = this.#options.admission;
+    return new Dialler(
+      { protocol: this.#protocol, maxUnknown },
+      {
+        libp2p: host.libp2p,
+        redial: this.#redial,
+        discovery,
+        known: () => this.#peers.list,
+        connectedPeerIds: () => this.connectedPeerIds,
+        refusal: (guest) => this.#gate.refusal(guest),
+        onStream: (stream, connection) => this.#adopt(stream, connection),
+        log,
+      },
+    );
   }
 
   /** Whether a configured neighbour is connected; undefined when there is none. */
@@ -122,7 +144,7 @@ export class Gossip implements AsyncDisposable {
   /** To be called once. */
   async start(): Promise<void> {
     const { host } = this.#deps;
-    host.setGate((peerId, address) => this.#refusal({ peerId, address }) === undefined);
+    host.setGate((peerId, address) => this.#gate.refusal({ peerId, address }) === undefined);
     await host.libp2p.handle(this.#protocol, (stream, connection) => {
       this.#adopt(stream, connection);
     });
@@ -132,7 +154,8 @@ export class Gossip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#closing.abort();
+    this.#isClosing = true;
+    this.#dialler[Symbol.dispose]();
     await this.#deps.host.libp2p.unhandle(this.#protocol);
     for (const peerId of this.#neighbours.keys()) hangUp(this.#deps.host.libp2p, peerId);
     await this.#bans.settled();
@@ -193,14 +216,9 @@ export class Gossip implements AsyncDisposable {
     hangUp(this.#deps.host.libp2p, peerId);
   }
 
-  /** Closes the connection and keeps the peer out, longer each time. For codes whose blame is `sender`. */
+  /** Closes the connections and keeps the peer out, longer each time. For codes whose blame is `sender`. */
   punish(peerId: string, code: ErrorCode): void {
-    const bannedMs = this.#bans.add(peerId);
-    this.#deps.log.warn({ peerId, code, bannedMs }, 'a neighbour is banned');
-    this.#bans.save().catch((error: unknown) => {
-      this.#deps.log.warn({ err: error }, 'the bans cannot be written');
-    });
-    hangUp(this.#deps.host.libp2p, peerId);
+    this.#gate.punish(peerId, code);
   }
 
   get #protocol(): string {
@@ -215,78 +233,17 @@ export class Gossip implements AsyncDisposable {
     return this.#peers.get(peerId) !== undefined;
   }
 
-  #refusal(guest: Guest): string | undefined {
-    const house = {
-      isBanned: (peerId: string) => this.#bans.has(peerId),
-      isKnown: (peerId: string) => this.#isKnown(peerId),
-      knownCount: this.#peers.list.length,
-      isDiscovering: this.#deps.discovery?.isOn ?? false,
-      unknown: guestsOf(this.#deps.host.libp2p, (peerId) => !this.#isKnown(peerId)),
-    };
-    return refusal(guest, house, this.#options.admission);
-  }
-
   #tick(): void {
     const heartbeat = heartbeatOf([...this.#neighbours.values()]);
     for (const neighbour of this.#neighbours.values()) neighbour.tick(heartbeat);
     closeIdle(this.#deps.host.libp2p, (id) => this.#neighbours.has(id), maxIdleConnectionMs);
-    for (const peer of this.#peers.list) {
-      const { peerId } = peer;
-      if (this.#neighbours.has(peerId) || this.#bans.has(peerId)) continue;
-      // It may have moved, and discovery may have heard where to.
-      const addresses = [peer.address, ...(this.#deps.discovery?.addressesOf(peerId) ?? [])];
-      if (this.#redial.isDue(peerId)) void this.#dial({ peerId, addresses });
-    }
-    this.#discover();
-  }
-
-  /** Fills the places of unknown neighbours with nodes that were found. */
-  #discover(): void {
-    const { discovery } = this.#deps;
-    if (discovery?.isOn !== true) return;
-    void discovery.look(this.connectedPeerIds);
-    const unknownCount = this.connectedPeerIds.filter((peerId) => !this.#isKnown(peerId)).length;
-    let places = this.#options.admission.maxUnknown - unknownCount - this.#dialling.size;
-    for (const { peerId, addresses } of discovery.candidates) {
-      if (places <= 0) return;
-      if (!this.#isWelcome(peerId, addresses)) continue;
-      places -= 1;
-      void this.#dialFound(peerId, addresses);
-    }
-  }
-
-  /** Whether a candidate should be dialled now. */
-  #isWelcome(peerId: string, [address]: readonly Multiaddr[]): boolean {
-    const isTaken = this.#isKnown(peerId) || this.#neighbours.has(peerId);
-    if (isTaken || this.#dialling.has(peerId) || !this.#redial.isDue(peerId)) return false;
-    return address !== undefined && this.#refusal({ peerId, address }) === undefined;
-  }
-
-  async #dialFound(peerId: string, addresses: readonly Multiaddr[]): Promise<void> {
-    this.#dialling.add(peerId);
-    await this.#dial({ peerId, addresses });
-    this.#dialling.delete(peerId);
-    if (this.#neighbours.has(peerId)) this.#deps.discovery?.reached(peerId);
-    else this.#deps.discovery?.failed(peerId);
-  }
-
-  /** The field's rule: who dials opens the stream. */
-  async #dial({ peerId, addresses }: PeerAddresses): Promise<void> {
-    this.#redial.begin(peerId);
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
-    try {
-      const connection = await this.#deps.host.libp2p.dial([...addresses], { signal });
-      if (connection.direction === 'inbound') return;
-      this.#adopt(await connection.newStream(this.#protocol, { signal }), connection);
-    } catch (error) {
-      this.#deps.log.debug({ peerId, reason: reasonOf(error) }, 'a neighbour cannot be reached');
-    }
+    this.#dialler.tick();
   }
 
   #adopt(stream: Stream, connection: Connection): void {
     const peerId = connection.remotePeer.toString();
-    const refused = this.#refusal({ peerId, address: connection.remoteAddr });
-    if (refused !== undefined || this.#closing.signal.aborted) {
+    const refused = this.#gate.refusal({ peerId, address: connection.remoteAddr });
+    if (refused !== undefined || this.#isClosing) {
       this.#deps.log.debug({ peerId, reason: refused }, 'a neighbour is refused');
       connection.abort(new Error('Refused.'));
       return;
