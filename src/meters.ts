@@ -22,10 +22,7 @@ export interface Meters {
   readonly rate: Pick<RateMeter, 'perSecond'>;
   readonly pow: Pick<PowService, 'status'> | undefined;
   readonly network: {
-    readonly gossip: Pick<
-      Network['gossip'],
-      'neighbours' | 'totals' | 'bannedCount' | 'queuedBytes'
-    >;
+    readonly gossip: Pick<Network['gossip'], 'neighbours' | 'totals' | 'banned' | 'queuedBytes'>;
     readonly fetcher: Pick<Network['fetcher'], 'wantedCount'>;
     readonly catchUp: Pick<Network['catchUp'], 'state'>;
   };
@@ -81,7 +78,8 @@ function* gossipSamples(network: Meters['network']): Generator<Sample, void, und
   const { gossip, catchUp } = network;
   yield* countsOf(gossip.totals(), 'iota_gossip_node', {});
   yield ['midge_gossip_queued_bytes', gossip.queuedBytes];
-  yield ['midge_gossip_banned_peers', gossip.bannedCount];
+  yield ['midge_gossip_banned_peers', gossip.banned.peers];
+  yield ['midge_gossip_banned_blocks', gossip.banned.blocks];
   const connected = { known: 0, unknown: 0, autopeered: 0 };
   for (const { id, alias = '', multiAddresses, relation, ...peer } of gossip.neighbours()) {
     const labels = { address: multiAddresses[0] ?? '', alias, id };

@@ -98,6 +98,7 @@ export const metricsTable = {
   midge_gossip_neighbours: gauge('Neighbours that are connected.', 'relation'),
   midge_gossip_queued_bytes: gauge('Bytes that wait in the send queues of all neighbours.'),
   midge_gossip_banned_peers: gauge('Peers that are kept out for harm they did.'),
+  midge_gossip_banned_blocks: gauge('Blocks of addresses from which no strangers are let in.'),
 
   // Each neighbour that is known or connected.
   iota_gossip_peers_connected_count: ofPeer('1 while it is connected, else 0.', ...peerLabels),

@@ -1,6 +1,6 @@
 // Whom this node lets in. Pure: decides from what it is told.
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { reachOf } from './candidates.ts';
+import { blockOf, reachOf } from './reach.ts';
 
 export interface Guest {
   readonly peerId: string;
@@ -14,7 +14,8 @@ export interface AdmissionLimits {
 }
 
 export interface House {
-  readonly isBanned: (peerId: string) => boolean;
+  /** A peer id, or a block of addresses. */
+  readonly isBanned: (who: string) => boolean;
   readonly isKnown: (peerId: string) => boolean;
   readonly knownCount: number;
   /** The owner wants nodes to find each other. */
@@ -36,21 +37,9 @@ export function refusal(guest: Guest, house: House, limits: AdmissionLimits): st
   // A home or a data centre is one block, and whoever sits in it is no stranger's crowd.
   if (reachOf(guest.address) === 'private') return undefined;
   const block = blockOf(guest.address);
+  if (house.isBanned(block)) return 'address block is banned';
   const near = others.filter(({ address }) => blockOf(address) === block);
   return near.length >= limits.maxUnknownPerBlock ? 'too many from one address block' : undefined;
-}
-
-/** What one owner can easily fill with addresses. */
-export function blockOf(address: Multiaddr): string {
-  const [host] = address.getComponents();
-  const value = host?.value ?? '';
-  if (host?.name === 'ip4') return value.split('.').slice(0, 3).join('.');
-  if (host?.name !== 'ip6') return value;
-  const [head = ''] = value.split('::');
-  const groups = [...head.split(':'), '0', '0', '0'].map(
-    (group) => Number.parseInt(group, 16) || 0,
-  );
-  return groups.slice(0, 3).join(':');
 }
 
 export interface StreamAge {

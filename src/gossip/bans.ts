@@ -1,4 +1,5 @@
-// Who is kept out, and until when. Each ban of the same peer lasts longer; kept over restarts.
+// Who is kept out, and until when: peers by their id, and blocks of addresses, because new ids cost nothing. Each
+// ban of the same one lasts longer; kept over restarts.
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { readIfThere, replaceFile } from '../files.ts';
@@ -8,7 +9,7 @@ const longestBanMs = 24 * 3_600_000;
 const growth = 4;
 /** After so long without a new one, a ban is forgotten. */
 const forgottenAfterMs = 7 * 24 * 3_600_000;
-/** Identities cost nothing, so those that came first make room. */
+/** Those that came first make room. */
 const maxBans = 4_096;
 
 interface Ban {
@@ -35,25 +36,28 @@ export class Bans {
     return new Bans(path, clock, parseBans((await readIfThere(path))?.toString() ?? '{}'));
   }
 
-  has(peerId: string): boolean {
-    const ban = this.#bans.get(peerId);
+  /** @param who a peer id or a block such as 192.0.2.0/24, which no peer id looks like */
+  has(who: string): boolean {
+    const ban = this.#bans.get(who);
     return ban !== undefined && ban.untilMs > this.#clock.now();
   }
 
   /** How many are kept out now. */
-  get count(): number {
-    return [...this.#bans.keys()].filter((peerId) => this.has(peerId)).length;
+  get counts(): { readonly peers: number; readonly blocks: number } {
+    const banned = [...this.#bans.keys()].filter((who) => this.has(who));
+    const blocks = banned.filter((who) => who.includes('/')).length;
+    return { peers: banned.length - blocks, blocks };
   }
 
   /** Returns for how long. */
-  add(peerId: string): number {
+  add(who: string): number {
     const nowMs = this.#clock.now();
-    const before = this.#bans.get(peerId);
+    const before = this.#bans.get(who);
     const isForgotten = before === undefined || nowMs - before.untilMs > forgottenAfterMs;
     const count = isForgotten ? 1 : before.count + 1;
     const durationMs = Math.min(longestBanMs, firstBanMs * growth ** (count - 1));
-    this.#bans.delete(peerId);
-    this.#bans.set(peerId, { untilMs: nowMs + durationMs, count });
+    this.#bans.delete(who);
+    this.#bans.set(who, { untilMs: nowMs + durationMs, count });
     for (const oldest of this.#bans.keys()) {
       if (this.#bans.size <= maxBans) break;
       this.#bans.delete(oldest);

@@ -3,6 +3,7 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { peerIdFromString } from '@libp2p/peer-id';
+import { blockOf, reachOf } from './reach.ts';
 
 export const maxCandidates = 256;
 /** One source of many addresses must not crowd out all others: as many as it can name are of one block. */
@@ -38,11 +39,9 @@ interface Kept {
 export class Candidates {
   readonly #kept = new Map<string, Kept>();
   readonly #ownPeerId: string;
-  readonly #blockOf: (address: Multiaddr) => string;
 
-  constructor(ownPeerId: string, blockOf: (address: Multiaddr) => string) {
+  constructor(ownPeerId: string) {
     this.#ownPeerId = ownPeerId;
-    this.#blockOf = blockOf;
   }
 
   get list(): readonly Candidate[] {
@@ -89,10 +88,8 @@ export class Candidates {
   #hasRoom(address: Multiaddr): boolean {
     if (this.#kept.size >= maxCandidates) return false;
     if (reachOf(address) !== 'public') return true;
-    const block = this.#blockOf(address);
-    const near = this.list.filter(
-      ({ addresses: [first] }) => first && this.#blockOf(first) === block,
-    );
+    const block = blockOf(address);
+    const near = this.list.filter(({ addresses: [first] }) => first && blockOf(first) === block);
     return near.length < maxPerBlock;
   }
 }
@@ -128,37 +125,4 @@ function isDialable(address: Multiaddr): boolean {
 
 function withPeerId(address: Multiaddr, peerId: string): Multiaddr {
   return peerIdOf(address) === undefined ? address.encapsulate(`/p2p/${peerId}`) : address;
-}
-
-export type Reach = 'loopback' | 'private' | 'public';
-const reaches: readonly Reach[] = ['loopback', 'private', 'public'];
-
-/** From where an address can be reached; names are taken for public. */
-export function reachOf(address: Multiaddr): Reach {
-  const [host] = address.getComponents();
-  const value = host?.value?.toLowerCase() ?? '';
-  if (host?.name === 'ip4') return reachIn(ipv4, value);
-  return host?.name === 'ip6' ? reachIn(ipv6, value) : 'public';
-}
-
-interface Ranges {
-  readonly loopback: RegExp;
-  readonly private: RegExp;
-}
-
-const ipv4: Ranges = {
-  loopback: /^127\./,
-  private:
-    /^(?:0\.|10\.|192\.168\.|169\.254\.|172\.(?:1[6-9]|2\d|3[01])\.|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)/,
-};
-const ipv6: Ranges = { loopback: /^::1$/, private: /^(?:f[cd]|fe[89ab])/ };
-
-function reachIn(ranges: Ranges, value: string): Reach {
-  if (ranges.loopback.test(value)) return 'loopback';
-  return ranges.private.test(value) ? 'private' : 'public';
-}
-
-/** A network that somebody sits in is nobody else's business: who asks hears of addresses that reach as far as its own. */
-export function mayTell(address: Multiaddr, asker: Multiaddr): boolean {
-  return reaches.indexOf(reachOf(address)) >= reaches.indexOf(reachOf(asker));
 }

@@ -2,8 +2,13 @@
 import type { Libp2p } from 'libp2p';
 import type { Guest } from './admission.ts';
 
+export type Connections = Pick<Libp2p, 'getConnections'>;
+
 /** The connected peers for which the condition holds, once each for every connection. */
-export function guestsOf(libp2p: Libp2p, isMeant: (peerId: string) => boolean): readonly Guest[] {
+export function guestsOf(
+  libp2p: Connections,
+  isMeant: (peerId: string) => boolean,
+): readonly Guest[] {
   return libp2p
     .getConnections()
     .map(({ remotePeer, remoteAddr }) => ({ peerId: remotePeer.toString(), address: remoteAddr }))
@@ -11,7 +16,7 @@ export function guestsOf(libp2p: Libp2p, isMeant: (peerId: string) => boolean): 
 }
 
 /** Closes every connection with that peer, now. */
-export function hangUp(libp2p: Libp2p, peerId: string): void {
+export function hangUp(libp2p: Connections, peerId: string): void {
   for (const connection of libp2p.getConnections()) {
     if (connection.remotePeer.toString() === peerId) connection.abort(new Error('Hung up.'));
   }
@@ -19,7 +24,7 @@ export function hangUp(libp2p: Libp2p, peerId: string): void {
 
 /** Closes connections older than that with peers that are not used. */
 export function closeIdle(
-  libp2p: Libp2p,
+  libp2p: Connections,
   isUsed: (peerId: string) => boolean,
   maxAgeMs: number,
 ): void {

@@ -5,12 +5,12 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { blockOf } from './admission.ts';
-import { Candidates, mayTell } from './candidates.ts';
+import { Candidates } from './candidates.ts';
 import type { Candidate, PeerAddress } from './candidates.ts';
 import { reasonOf } from './connections.ts';
 import { askForPeers, serveExchange } from './exchange.ts';
 import type { Host } from './host.ts';
+import { mayTell } from './reach.ts';
 
 export type DiscoveryMethod = 'mdns' | 'bootstrap' | 'exchange';
 
@@ -49,7 +49,7 @@ export class Discovery implements AsyncDisposable {
   private constructor(options: DiscoveryOptions, deps: DiscoveryDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#candidates = new Candidates(deps.host.peerId, blockOf);
+    this.#candidates = new Candidates(deps.host.peerId);
   }
 
   /** Answers those who ask when it returns. */

@@ -1,16 +1,18 @@
 // Who may be connected: the owner's neighbours always, others by the limits of admission, and nobody who did harm.
-import type { Libp2p } from 'libp2p';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { refusal } from './admission.ts';
 import type { AdmissionLimits, Guest } from './admission.ts';
 import type { Bans } from './bans.ts';
 import { guestsOf, hangUp } from './connections.ts';
+import type { Connections } from './connections.ts';
 import type { Peers } from './peers.ts';
+import { blockOf, reachOf } from './reach.ts';
 
 export interface GatekeeperDeps {
-  readonly libp2p: Libp2p;
-  readonly peers: Peers;
+  readonly libp2p: Connections;
+  readonly peers: Pick<Peers, 'get' | 'list'>;
   readonly bans: Bans;
   /** Whether the owner wants nodes to find each other. */
   readonly isDiscovering: () => boolean;
@@ -31,7 +33,7 @@ export class Gatekeeper {
     const { libp2p, peers, bans, isDiscovering } = this.#deps;
     const isKnown = (peerId: string): boolean => peers.get(peerId) !== undefined;
     const house = {
-      isBanned: (peerId: string) => bans.has(peerId),
+      isBanned: (who: string) => bans.has(who),
       isKnown,
       knownCount: peers.list.length,
       isDiscovering: isDiscovering(),
@@ -40,14 +42,32 @@ export class Gatekeeper {
     return refusal(guest, house, this.#limits);
   }
 
-  /** Closes the connections and keeps the peer out, longer each time. For codes whose blame is `sender`. */
-  punish(peerId: string, code: ErrorCode): void {
-    const { bans, libp2p, log } = this.#deps;
+  /**
+   * Closes the connections and keeps the peer out, longer each time, for codes whose blame is `sender`. A new
+   * peer id costs nothing, so a stranger's block of public addresses is kept out too; those whom the owner named
+   * are known by their ids and may come from there all the same.
+   */
+  punish(peerId: string, code: ErrorCode, address?: Multiaddr): void {
+    const { bans, peers, libp2p, log } = this.#deps;
     const bannedMs = bans.add(peerId);
-    log.warn({ peerId, code, bannedMs }, 'a neighbour is banned');
+    const addresses = guestsOf(libp2p, (id) => id === peerId).map((guest) => guest.address);
+    const blocks = peers.get(peerId)
+      ? new Set<string>()
+      : publicBlocks(address ? [address, ...addresses] : addresses);
+    for (const block of blocks) bans.add(block);
+    log.warn({ peerId, code, bannedMs, blocks: [...blocks] }, 'a neighbour is banned');
     bans.save().catch((error: unknown) => {
       log.warn({ err: error }, 'the bans cannot be written');
     });
     hangUp(libp2p, peerId);
   }
+}
+
+function publicBlocks(addresses: readonly Multiaddr[]): ReadonlySet<string> {
+  return new Set(addresses.filter(isInPublicBlock).map(blockOf));
+}
+
+/** Whoever shares a machine, a house or a name with it is not put out for what one of them did. */
+function isInPublicBlock(address: Multiaddr): boolean {
+  return reachOf(address) === 'public' && blockOf(address).includes('/');
 }

@@ -199,8 +199,8 @@ export class Gossip implements AsyncDisposable {
     return [...this.#neighbours.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   }
 
-  get bannedCount(): number {
-    return this.#bans.count;
+  get banned(): Bans['counts'] {
+    return this.#bans.counts;
   }
 
   /** Dialled from now on, also after a restart. Throws TangleError NEIGHBOUR_INVALID. */
@@ -218,7 +218,7 @@ export class Gossip implements AsyncDisposable {
 
   /** Closes the connections and keeps the peer out, longer each time. For codes whose blame is `sender`. */
   punish(peerId: string, code: ErrorCode): void {
-    this.#gate.punish(peerId, code);
+    this.#gate.punish(peerId, code, this.#neighbours.get(peerId)?.link.connection.remoteAddr);
   }
 
   get #protocol(): string {
@@ -299,9 +299,9 @@ export class Gossip implements AsyncDisposable {
   }
 
   /** Silence and slowness are no crimes; everything else is kept out for a time. */
-  #drop({ peerId }: Neighbour, fault: Fault): void {
+  #drop({ peerId, link }: Neighbour, fault: Fault): void {
     if (fault !== 'SILENT' && fault !== 'SLOW') {
-      this.punish(peerId, fault);
+      this.#gate.punish(peerId, fault, link.connection.remoteAddr);
       return;
     }
     this.#deps.log.warn({ peerId, code: fault }, 'a neighbour is dropped');

@@ -1,6 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it } from 'vitest';
-import { blockOf, isReplaced, refusal } from '../../src/gossip/admission.ts';
+import { isReplaced, refusal } from '../../src/gossip/admission.ts';
 import type { House } from '../../src/gossip/admission.ts';
 
 const guest = (peerId: string, host: string) => ({
@@ -47,14 +47,11 @@ describe('a node lets in', () => {
     expect(refusal(guest('2', '203.0.0.2'), two, limits)).toBeUndefined();
   });
 
-  it.each([
-    ['/ip4/192.0.2.7/tcp/1', '192.0.2'],
-    ['/ip6/2001:db8:7::1/tcp/1', '8193:3512:7'],
-    ['/ip6/2001:db8::7:1/tcp/1', '8193:3512:0'],
-    ['/ip6/::1/tcp/1', '0:0:0'],
-    ['/dns4/a.example/tcp/1', 'a.example'],
-  ])('takes %s for one of block %s', (address, block) => {
-    expect(blockOf(multiaddr(address))).toBe(block);
+  it('no strangers of a block that is banned, but whom its owner named', () => {
+    const strict = { ...house, isBanned: (who: string) => who === '203.0.7.0/24' };
+    expect(refusal(guest('new', '203.0.7.9'), strict, limits)).toMatch(/block is banned/);
+    expect(refusal(guest('new', '203.0.8.9'), strict, limits)).toBeUndefined();
+    expect(refusal(guest('friend', '203.0.7.9'), strict, limits)).toBeUndefined();
   });
 });
 

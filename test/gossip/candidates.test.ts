@@ -1,17 +1,10 @@
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it } from 'vitest';
-import { blockOf } from '../../src/gossip/admission.ts';
-import {
-  Candidates,
-  maxCandidates,
-  mayTell,
-  parsePeerAddress,
-  reachOf,
-} from '../../src/gossip/candidates.ts';
+import { Candidates, maxCandidates, parsePeerAddress } from '../../src/gossip/candidates.ts';
 
 const peer = '12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8';
 const at = (host: string) => multiaddr(`/ip4/${host}/tcp/15600`);
-const fresh = (): Candidates => new Candidates('own', blockOf);
+const fresh = (): Candidates => new Candidates('own');
 
 describe('a candidate', () => {
   it('is dialled where it was found last, and never is the node itself', () => {
@@ -72,26 +65,4 @@ describe('an address that somebody tells', () => {
       expect(parsePeerAddress(text)?.toString()).toBe(text);
     },
   );
-
-  it.each([
-    ['/ip4/127.0.0.1/tcp/1', 'loopback'],
-    ['/ip6/::1/tcp/1', 'loopback'],
-    ['/ip4/10.1.2.3/tcp/1', 'private'],
-    ['/ip4/172.31.0.1/tcp/1', 'private'],
-    ['/ip4/172.32.0.1/tcp/1', 'public'],
-    ['/ip4/100.64.0.1/tcp/1', 'private'],
-    ['/ip6/fd00::1/tcp/1', 'private'],
-    ['/ip6/fe80::1/tcp/1', 'private'],
-    ['/ip6/2001:db8::1/tcp/1', 'public'],
-    ['/dns4/a.example/tcp/1', 'public'],
-  ])('%s is %s', (text, reach) => {
-    expect(reachOf(multiaddr(text))).toBe(reach);
-  });
-
-  it('is told to nobody outside of the network in which it means something', () => {
-    expect(mayTell(at('192.168.0.1'), at('203.0.113.1'))).toBe(false);
-    expect(mayTell(at('127.0.0.1'), at('192.168.0.1'))).toBe(false);
-    expect(mayTell(at('192.168.0.1'), at('192.168.0.2'))).toBe(true);
-    expect(mayTell(at('203.0.113.1'), at('127.0.0.1'))).toBe(true);
-  });
 });
