@@ -12,6 +12,7 @@ import { indexHexOf, indexWords } from './index-key.ts';
 import { alignColumns, counted } from './layout.ts';
 import { followJob } from './mining.ts';
 import { nodeUrlOf } from './node-url.ts';
+import { programWords } from './program.ts';
 import { withSpinner } from './progress.ts';
 
 export const attach: Command = {
@@ -25,7 +26,7 @@ export const attach: Command = {
     ['midge attach greetings "hello Tangle"', 'a text'],
     ['midge attach photos @cat.jpg', 'a file of at most 32 KiB'],
     ['date | midge attach 0x00ff - --json', 'standard input, under a binary index'],
-    ['midge attach notes -- "-5 degrees"', 'a text that begins with a dash'],
+    ['midge attach notes -- "-v"', 'a text that looks like a flag'],
   ],
   run: async (call) => {
     const indexHex = indexHexOf(parameterAt(call, 0));
@@ -38,7 +39,7 @@ export const attach: Command = {
           ['message', messageId],
           ['index', indexWords(indexHex)],
           ['data', counted(data.length, 'byte')],
-          ['read it', `midge read ${messageId}`],
+          ['read it', `${programWords()} read ${messageId}`],
         ]);
     call.print(view);
   },
@@ -64,12 +65,25 @@ async function readData(chunks: AsyncIterable<Uint8Array>, name: string): Promis
   try {
     data = await readAtMost(chunks, maxMessageBytes);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new TangleError('USAGE_INVALID', `Cannot read ${name}: ${why}.`, { cause: error });
+    throw new TangleError('USAGE_INVALID', `Cannot read ${name}: ${whyUnread(error)}.`, {
+      cause: error,
+    });
   }
   if (data !== undefined) return data;
   throw new TangleError(
     'USAGE_INVALID',
     `There is more in ${name} than the ${maxMessageBytes} bytes of a message.`,
   );
+}
+
+/** The system's codes in words. */
+const readFailures: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; a text that begins with @ comes from standard input',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not',
+};
+
+function whyUnread(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return readFailures[code] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -2,12 +2,15 @@
 import type { NodeSummary } from '../summary.ts';
 import { alignColumns, counted, heading } from './layout.ts';
 import { urlOfBind } from './node-url.ts';
+import { programWords } from './program.ts';
 
+/** Commands ask it when they are told no other. */
+const defaultNode = 'http://127.0.0.1:14265';
 const exampleIndexHex = Buffer.from('greetings').toString('hex');
 const exampleDataHex = Buffer.from('hello Tangle').toString('hex');
 
 /** Facts about the node, and two command lines that work when pasted. */
-export function banner(info: NodeSummary): string {
+export function banner(info: NodeSummary, program = programWords()): string {
   const facts = alignColumns(
     [
       ['network', `${info.networkName}, minimum score ${info.minPowScore}`],
@@ -29,13 +32,14 @@ export function banner(info: NodeSummary): string {
     '',
     facts,
     '',
-    ...examples(info),
+    ...examples(info, program),
     '',
   ].join('\n');
 }
 
-function examples({ apiAddress, powWorkers }: NodeSummary): readonly string[] {
+function examples({ apiAddress, powWorkers }: NodeSummary, program: string): readonly string[] {
   const url = urlOfBind(apiAddress);
+  const node = url === defaultNode ? '' : ` --node ${url}`;
   const route = `${url}/api/v1/messages`;
   const read = `  curl -s '${route}?index=${exampleIndexHex}'`;
   if (powWorkers === 0) return ['Find messages by their index:', read];
@@ -47,7 +51,7 @@ function examples({ apiAddress, powWorkers }: NodeSummary): readonly string[] {
     `  curl -s ${route} -H 'content-type: application/json' -d '${body}'`,
     read,
     'The same in short:',
-    `  midge attach greetings "hello Tangle" --node ${url}`,
-    `  midge read greetings --node ${url}`,
+    `  ${program} attach greetings "hello Tangle"${node}`,
+    `  ${program} read greetings${node}`,
   ];
 }

@@ -5,6 +5,7 @@ import { TangleError } from '../errors.ts';
 import { escapeLine } from './escape.ts';
 import { exchange, listen } from './exchange.ts';
 import type { Answer, Question } from './exchange.ts';
+import { programWords } from './program.ts';
 import {
   envelopeSchema,
   errorSchema,
@@ -95,7 +96,7 @@ function unreachable({ origin }: URL, error: unknown): TangleError {
   const why = (error instanceof Error && error.message) || code || String(error);
   const message =
     code === 'ECONNREFUSED'
-      ? `No node answers at ${origin}: start one with "midge", or name another with --node URL.`
+      ? `No node answers at ${origin}: start one with "${programWords().replace(/ --$/, '')}", or name another with --node URL.`
       : `The node at ${origin} gave no answer: ${escapeLine(why)}.`;
   return new TangleError('NODE_UNREACHABLE', message, { cause: error });
 }

@@ -54,6 +54,9 @@ export function readFlags(
   return { given, problems, rest, flags: new Map(texts.filter(isOwn)) };
 }
 
+/** No flag begins with one dash and what is no letter: `-5 degrees` is somebody's text. */
+const dashedText = /^-[^-a-z]/i;
+
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
@@ -64,8 +67,18 @@ function tokensOf(argv: readonly string[], takesValue: ReadonlyMap<string, boole
       { type: isText ? ('string' as const) : ('boolean' as const) },
     ]),
   );
+  // It would be taken apart into flags of one character.
+  const args = argv.map((word) => word.replace(dashedText, 'x'));
   // Not strict: strict parsing stops at the first fault, and all of them shall be told at once.
-  return parseArgs({ args: [...argv], options, strict: false, tokens: true }).tokens;
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  return tokens.map((token) => asWritten(token, argv));
+}
+
+/** With the words of the line in the place of what they were replaced by. */
+function asWritten(token: Token, argv: readonly string[]): Token {
+  if (token.kind === 'positional') return { ...token, value: argv[token.index] ?? '' };
+  if (token.kind !== 'option' || token.inlineValue !== false) return token;
+  return { ...token, value: argv[token.index + 1] ?? '' };
 }
 
 function problemOf(
@@ -77,7 +90,7 @@ function problemOf(
     return unknownName(`${rawName} is not a flag`, rawName, [...takesValue.keys()]);
   }
   if (!isText) return value === undefined ? undefined : `${rawName} takes no value.`;
-  const isNextFlag = inlineValue === false && /^-./.test(value);
+  const isNextFlag = inlineValue === false && /^-[-a-z]/i.test(value);
   return value === undefined || isNextFlag ? `${rawName} needs a value.` : undefined;
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { listenError } from '../../src/api/bind.ts';
 import { TangleError } from '../../src/errors.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { ask, errorOf, json, openTestApi, post } from './harness.ts';
@@ -39,6 +40,17 @@ describe('where the API listens', () => {
 
   it('says in words that no interface has the address', async () => {
     await expect(openTestApi({}, '192.0.2.1:0')).rejects.toThrow(/no interface of this machine/);
+  });
+});
+
+describe('a port that this user may not open', () => {
+  it('is told in words', () => {
+    const refusal = Object.assign(new Error('listen EACCES'), { code: 'EACCES' });
+    expect(listenError('0.0.0.0:80', refusal)).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message:
+        'api.bind 0.0.0.0:80 cannot be listened on: this user may not open the port; choose one from 1024 on.',
+    });
   });
 });
 

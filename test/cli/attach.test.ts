@@ -64,6 +64,30 @@ describe.concurrent('midge attach', () => {
     expect(node.requests).toHaveLength(1);
   });
 
+  it('takes a text that begins with a dash and no letter', async () => {
+    await using node = await openFakeNode(accepted);
+    for (const word of ['-5', '-55 degrees, -1 at night', '-']) {
+      const data = word === '-' ? '' : Buffer.from(word).toString('hex');
+      const line = ['attach', 'notes', word, '--node', node.url];
+      const { code } = await midgeProcess(line);
+      expect([word, code]).toEqual([word, 0]);
+      expect(node.requests.at(-1)).toContain(`"data":"${data}"`);
+    }
+    const flag = await midge(['attach', 'notes', '-x', '--node', node.url]);
+    expect([flag.code, flag.stderr]).toEqual([2, 'midge: -x is not a flag.\n']);
+  });
+
+  it.each([
+    ['@/nonexist', 'there is no such file; a text that begins with @ comes from standard input'],
+    ['@/', 'it is a folder'],
+  ])('says why it cannot read %s', async (word, why) => {
+    expect(await midge(['attach', 'a', word])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `midge: Cannot read ${word.slice(1)}: ${why}.\n`,
+    });
+  });
+
   it('refuses more than a message holds before it asks the node', async () => {
     const input = Buffer.alloc(32_769);
     const { code, stderr } = await midgeProcess(['attach', 'x', '-'], { input });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { banner } from '../../src/cli/banner.ts';
+import { programWords } from '../../src/cli/program.ts';
 import type { NodeSummary } from '../../src/summary.ts';
 
 const info: NodeSummary = {
@@ -39,6 +40,14 @@ describe('what a person sees when the node is ready', () => {
     expect(text).toContain('curl -s http://127.0.0.1:8080/api/v1/messages -H');
     expect(text).toContain("'http://127.0.0.1:8080/api/v1/messages?index=6772656574696e6773'");
     expect(text).toContain('midge read greetings --node http://127.0.0.1:8080');
+  });
+
+  it('names commands as whoever reads it would type them', () => {
+    const atDefault = { ...info, apiAddress: '127.0.0.1:14265' };
+    expect(banner(atDefault, programWords({ npm_lifecycle_event: 'start' }))).toMatch(
+      /^ {2}npm start -- attach greetings "hello Tangle"$/m,
+    );
+    expect(banner(atDefault, programWords({}))).toMatch(/^ {2}midge read greetings$/m);
   });
 
   it('does not tell to attach where the node does not mine', () => {

@@ -1,10 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { commands } from '../../src/cli/commands.ts';
 import { settings } from '../../src/config/settings.ts';
-import { midge, midgeProcess, newFolder } from './midge.ts';
+import { cliPath, midge, midgeProcess, newFolder } from './midge.ts';
 
 describe.concurrent('midge', () => {
   it('tells its version', async () => {
@@ -83,7 +84,7 @@ describe.concurrent('a wrong command line', () => {
     ],
     [
       ['attach', 'x', '@nothing'],
-      "midge: Cannot read nothing: ENOENT: no such file or directory, open 'nothing'.\n",
+      'midge: Cannot read nothing: there is no such file; a text that begins with @ comes from standard input.\n',
     ],
   ])('%j ends with code 2 and one sentence', async (args, stderr) => {
     expect(await midge(args)).toEqual({ code: 2, stdout: '', stderr });
@@ -123,6 +124,19 @@ describe.concurrent('midge config', () => {
       'pow.enabled': { value: false, origin: 'flag', place: '--pow.enabled' },
       'log.level': { value: 'info', origin: 'default', place: 'default' },
     });
+  });
+});
+
+describe.skipIf(!existsSync('/dev/full'))('a standard output that takes nothing', () => {
+  it('is told in one sentence', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [cliPath, 'config'], {
+      cwd: newFolder(),
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect([status, stderr]).toEqual([1, 'midge: The output could not be written (ENOSPC).\n']);
   });
 });
 

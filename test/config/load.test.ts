@@ -110,6 +110,7 @@ describe('the command line', () => {
 
   it('takes a value that begins with a dash when it is joined to its flag', () => {
     expect(load({ argv: ['--data-dir=-odd'] }).config.dataDir).toBe('-odd');
+    expect(load({ argv: ['--data-dir', '-1 odd'] }).config.dataDir).toBe('-1 odd');
   });
 });
 
