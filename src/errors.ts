@@ -71,6 +71,7 @@ export const errorTable = {
   INTAKE_BUSY: later('More messages wait for admission than this node takes at once.'),
   CATCHING_UP: later('The node is still fetching the messages it missed.'),
   STOPPING: later('The node is shutting down.'),
+  STARTING: later('The node is still opening its store.'),
 
   // Proof of work (src/pow/).
   POW_DISABLED: local('Proof of work for clients is switched off on this node.'),
@@ -86,6 +87,7 @@ export const errorTable = {
   STORE_LAYOUT_NEWER: local('The data folder was written by a newer version.'),
   STORE_NETWORK_MISMATCH: local('The data folder belongs to another network.'),
   STORE_OPEN_FAILED: local('The data folder cannot be opened.'),
+  STORE_DAMAGED: local('Files of the data folder are damaged; midge db repair saves what can be.'),
   STORE_UNAVAILABLE: later('The store cannot write at the moment.'),
   DISK_FULL: later('The disk has no room left.'),
   STORE_RECORD_DAMAGED: local('A stored record does not match its own checksum.'),
@@ -150,4 +152,8 @@ export class TangleError extends Error {
     this.code = code;
     this.details = options.details ?? {};
   }
+}
+
+export function isCoded(error: unknown, code: ErrorCode): error is TangleError {
+  return error instanceof TangleError && error.code === code;
 }

@@ -21,10 +21,10 @@ export interface HealthSources {
 }
 
 export function healthChecks({ store, loop, network }: HealthSources): HealthCheck[] {
-  const { writable, code } = store.state();
+  const { writable, code, damage } = store.state();
   const delayMs = Math.round(loop.maxDelayMs());
   return [
-    check('store', writable ? undefined : `The store cannot write (${code ?? 'unknown'}).`),
+    check('store', writable ? damage : `The store cannot write (${code ?? 'unknown'}).`),
     check(
       'event-loop',
       delayMs < stuckLoopMs ? undefined : `The node was stuck for ${delayMs} ms.`,

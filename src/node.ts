@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { openApiToken } from './api/api-token.ts';
 import { openApi } from './api/server.ts';
 import type { ApiDeps, HealthCheck } from './api/server.ts';
+import { openWaitingRoom } from './api/waiting.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
@@ -18,6 +19,7 @@ import { Metrics } from './metrics.ts';
 import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
+import { StartProgress } from './start-progress.ts';
 import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { nodeInfo, summaryOf } from './summary.ts';
@@ -47,12 +49,15 @@ export interface Node extends AsyncDisposable {
 export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
+  const start = new StartProgress({ clock: deps.clock ?? systemClock, log: deps.log });
+  const waiting = opening.use(await openWaitingRoom(config.api.bind, () => start.sentence));
   // Whoever the door tells of messages is opened after it.
   let neighbours: Network | undefined;
   const tangle = opening.use(
     await openTangle(config, deps, {
       announce: (messages) => neighbours?.announce(messages),
       onMissing: (blocked) => neighbours?.fetcher.want(blocked),
+      onProgress: start.indexing,
     }),
   );
   const pow = config.pow.enabled ? opening.use(await openPow(config, deps)) : undefined;
@@ -67,6 +72,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   tangle.intake.tellWaiting();
   const parts = { loop, tangle, pow, network, metrics: new Metrics() };
   const apiDeps = await apiDepsOf(config, deps, parts);
+  await waiting[Symbol.asyncDispose]();
   const api = opening.use(await openApi(config.api, apiDeps));
 
   const owned = opening.move();
@@ -132,7 +138,9 @@ function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Att
   });
 }
 
-type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>>;
+type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>> & {
+  readonly onProgress: (done: number, total: number) => void;
+};
 
 interface Tangle extends AsyncDisposable {
   readonly store: Store;
@@ -149,6 +157,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
   const store: Store = opening.use(
     await openStore(storeOptions(config), {
       log: log.child({ component: 'store' }),
+      onProgress: listeners.onProgress,
       onReopened: () => intake.restoreSoon(),
       onFatal: deps.onFatal,
     }),

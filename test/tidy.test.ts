@@ -10,7 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['storage', 'pow'],
   ['tangle'],
   ['api', 'gossip', 'pruning'],
-  ['health.ts', 'summary.ts', 'wiring.ts'],
+  ['health.ts', 'summary.ts', 'wiring.ts', 'start-progress.ts'],
   ['meters.ts'],
   ['node.ts'],
   ['cli.ts', 'cli', 'index.ts', 'ops'],

@@ -60,8 +60,7 @@ async function runCommand(argv: readonly string[], around: Surroundings): Promis
   }
   const command = findCommand(argv);
   if (command === undefined) {
-    const names = membersOf(argv).map(({ name }) => `midge ${name}`);
-    throw new TangleError('USAGE_INVALID', `One more word is missing: ${names.join(', ')}.`);
+    throw incomplete(membersOf(argv), argv);
   }
   await call(command, argv.slice(command.name.split(' ').length), around);
 }
@@ -69,6 +68,19 @@ async function runCommand(argv: readonly string[], around: Surroundings): Promis
 /** A line that is empty or begins with a flag runs a node. */
 function isWithoutCommand([first]: readonly string[]): boolean {
   return first === undefined || first.startsWith('-');
+}
+
+/** The first word names several commands, and the second none of them. */
+function incomplete(
+  members: readonly Command[],
+  [first = '', second]: readonly string[],
+): TangleError {
+  const names = members.map(({ name }) => `midge ${name}`).join(', ');
+  const sentence =
+    second === undefined || second.startsWith('-')
+      ? `One more word is missing: ${names}.`
+      : `There is no command ${JSON.stringify(`${first} ${second}`)}, but there is ${names}.`;
+  return new TangleError('USAGE_INVALID', sentence);
 }
 
 /** The commands of the group that the line names. Throws USAGE_INVALID when there is none. */

@@ -56,7 +56,7 @@ function writeFailure(cause: unknown): TangleError {
   return isOutOfSpace(cause)
     ? new TangleError(
         'DISK_FULL',
-        'The disk with the data folder has no room left. Free some, the node goes on by itself.',
+        `The disk with the data folder has no room left. Free ${needWords} or more, the node goes on by itself.`,
         { cause },
       )
     : new TangleError(
@@ -85,9 +85,33 @@ export function isLocked(error: unknown): boolean {
   return textOf(error).includes('LEVEL_LOCKED');
 }
 
+/**
+ * What must be free before a store that ran full is opened again: opening turns up to four write-ahead
+ * files into tables; as much again is left for the first work.
+ */
+export const reopenNeedBytes = 8 * writeBufferBytes;
+const needWords = `${reopenNeedBytes / 2 ** 20} MiB`;
+
+/** Of files that LevelDB cannot make sense of. */
+export function damagedFiles(location: string, cause: unknown): TangleError {
+  const reason = reasonOf(cause);
+  return new TangleError(
+    'STORE_DAMAGED',
+    `Files in ${location} are damaged (${reason}). Stop the node and run "midge db repair": it keeps all ` +
+      'that can still be proven, and tells what was lost.',
+    { details: { location, reason }, cause },
+  );
+}
+
+/** LevelDB's own words are in the cause of "Database failed to open". */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : reasonOf(error.cause);
+}
+
 /** The files contradict each other or one is missing: no later attempt can succeed. */
 export function isCorruption(error: unknown): boolean {
-  return /LEVEL_CORRUPTION|No such file|Invalid argument/i.test(textOf(error));
+  return /LEVEL_CORRUPTION|LEVEL_.*(No such file|Invalid argument)/is.test(textOf(error));
 }
 
 export interface PageSizes {
@@ -97,6 +121,15 @@ export interface PageSizes {
 
 interface Walk<T> extends AsyncDisposable {
   nextv(size: number): Promise<readonly T[]>;
+}
+
+/** A read of files that are told apart from others by what it throws: STORE_DAMAGED. */
+export async function readOrDamaged<T>(location: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw isCorruption(error) ? damagedFiles(location, error) : error;
+  }
 }
 
 /** What `db.keys()` or `db.iterator()` walks over, page by page. It is closed with the loop over the pages. */

@@ -1,4 +1,5 @@
 // The folder of the index: opened, and emptied when what lies in it is of no use.
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { MessageId } from '../protocol/ids.ts';
 import type { OpenDatabase } from './database.ts';
@@ -25,13 +26,18 @@ export async function removeIndexFolder({ location }: IndexPlace): Promise<void>
   await rm(location, { recursive: true, force: true });
 }
 
-/** What a start that was killed may have left of a replacement. */
-export async function removeHalfMade(place: IndexPlace): Promise<void> {
-  await removeIndexFolder(besides(place));
+/** What a start that was killed may have left of a replacement: the old index counts until the new one has its name. */
+export async function undoHalfMade(place: IndexPlace): Promise<void> {
+  const old = besides(place, 'old');
+  if (!existsSync(place.location) && existsSync(old.location)) {
+    await rename(old.location, place.location);
+  }
+  await removeIndexFolder(old);
+  await removeIndexFolder(besides(place, 'new'));
 }
 
-function besides(place: IndexPlace): IndexPlace {
-  return { ...place, location: `${place.location}.new` };
+function besides(place: IndexPlace, which: 'new' | 'old'): IndexPlace {
+  return { ...place, location: `${place.location}.${which}` };
 }
 
 /**
@@ -39,14 +45,16 @@ function besides(place: IndexPlace): IndexPlace {
  * replaced whole: a damaged table that LevelDB still holds would come back with every compaction.
  */
 export async function replaceIndexFolder(place: IndexPlace, old: Index): Promise<Index> {
-  const fresh = besides(place);
+  const fresh = besides(place, 'new');
   {
     await using index = await openIndexFolder(fresh);
     await copyPending(old, index);
   }
   await old[Symbol.asyncDispose]();
-  await removeIndexFolder(place);
+  const aside = besides(place, 'old');
+  await rename(place.location, aside.location);
   await rename(fresh.location, place.location);
+  await removeIndexFolder(aside);
   return openIndexFolder(place);
 }
 

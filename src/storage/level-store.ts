@@ -6,7 +6,7 @@ import { hexOf } from '../protocol/bytes.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { append } from './append.ts';
 import type { Shelves } from './append.ts';
-import { isWriteFailure } from './database.ts';
+import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
 import type { WriteFailure } from './database.ts';
 import { reopenWhenPossible } from './reopen.ts';
 import type {
@@ -41,6 +41,7 @@ export class LevelStore implements Store {
   #isOpen = true;
   #failure: WriteFailure | undefined;
   #failureCount = 0;
+  #damage: TangleError | undefined;
   #acknowledgedSeq: number;
   #lastWrite: Promise<unknown> = Promise.resolve();
   #reopening: Promise<void> = Promise.resolve();
@@ -71,9 +72,10 @@ export class LevelStore implements Store {
   }
 
   state(): StoreState {
+    const damage = this.#damage?.message;
     return this.#failure === undefined
-      ? { writable: true }
-      : { writable: false, code: this.#failure.code };
+      ? { writable: true, damage }
+      : { writable: false, code: this.#failure.code, damage };
   }
 
   // ---- writes ----
@@ -103,7 +105,7 @@ export class LevelStore implements Store {
         return result;
       } catch (error) {
         if (isWriteFailure(error)) this.#fail(error);
-        throw error;
+        throw this.#toldDamage(error);
       }
     });
     this.#lastWrite = turn.catch(() => undefined);
@@ -163,7 +165,12 @@ export class LevelStore implements Store {
   // ---- reads ----
 
   get(id: MessageId): StoredMessage | undefined {
-    return this.#readable().view.get(id);
+    const { view } = this.#readable();
+    try {
+      return view.get(id);
+    } catch (error) {
+      throw this.#toldDamage(error);
+    }
   }
 
   has(id: MessageId): boolean {
@@ -209,9 +216,20 @@ export class LevelStore implements Store {
     this.#reads.add(running);
     try {
       return await running;
+    } catch (error) {
+      throw this.#toldDamage(error);
     } finally {
       this.#reads.delete(running);
     }
+  }
+
+  /** Of files that LevelDB cannot read the owner is told once, and at /health for as long as the node runs. */
+  #toldDamage(error: unknown): unknown {
+    if (!isCorruption(error)) return error;
+    const damage = damagedFiles(this.#shelves.log.location.replace(/log$/, ''), error);
+    if (this.#damage === undefined) this.#deps.log.error({ err: damage }, 'the store is damaged');
+    this.#damage ??= damage;
+    return damage;
   }
 
   /** Waits for what was asked before. */

@@ -61,6 +61,10 @@ export class Log {
     return log;
   }
 
+  get location(): string {
+    return this.#db.location;
+  }
+
   get isNew(): boolean {
     return this.#state.isNew;
   }

@@ -1,10 +1,20 @@
 // Opens a data folder: lock, process id, version, network, recovery. Every refusal says what to do.
-import { mkdir, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TangleError } from '../errors.ts';
+import { TangleError, isCoded } from '../errors.ts';
+import { makeFolder, syncFolder } from '../files.ts';
 import type { Logger } from '../log.ts';
 import type { Shelves } from './append.ts';
-import { isLocked, isOutOfSpace, isWriteFailure, openDatabase } from './database.ts';
+import {
+  damagedFiles,
+  isCorruption,
+  isLocked,
+  isOutOfSpace,
+  isWriteFailure,
+  openDatabase,
+  reasonOf,
+  reopenNeedBytes,
+} from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import type { IndexPlace } from './index-folder.ts';
 import type { Network } from './layout.ts';
@@ -74,7 +84,12 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
   await using opening = new AsyncDisposableStack();
   const holes = await lookForHoles(dataDir);
   const db = opening.use(
-    await openLog(dataDir, (path) => openDb(path, cacheBytes * cacheShares.log)),
+    await openLog(dataDir, (path) => openDb(path, cacheBytes * cacheShares.log)).catch(
+      async (error: unknown) => {
+        if (isCoded(error, 'STORE_LOCKED')) await holes.withdraw();
+        throw error;
+      },
+    ),
   );
   opening.use(await signFolder(dataDir));
   const state = await loadLogState(db, network);
@@ -110,7 +125,7 @@ async function openLog(
   openDb: (location: string) => Promise<Database>,
 ): Promise<Database> {
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeFolder(dataDir);
     return await openDb(join(dataDir, 'log'));
   } catch (error) {
     throw isLocked(error) ? await lockedBy(dataDir, error) : error;
@@ -128,11 +143,7 @@ async function lockedBy(dataDir: string, cause: unknown): Promise<TangleError> {
 
 /** Makes the names of a new folder and of what lies in it as durable as LevelDB makes the bytes. */
 async function syncFolders(dataDir: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  for (const path of [join(dataDir, 'log'), dataDir, dirname(dataDir)]) {
-    await using folder = await open(path);
-    await folder.sync();
-  }
+  for (const path of [join(dataDir, 'log'), dataDir, dirname(dataDir)]) await syncFolder(path);
 }
 
 function pidFile(dataDir: string): string {
@@ -152,22 +163,16 @@ async function freeBytesOf(dataDir: string): Promise<number> {
 
 function openFailure(dataDir: string, cause: unknown): TangleError {
   const reason = reasonOf(cause);
+  if (isCorruption(cause)) return damagedFiles(dataDir, cause);
   return isOutOfSpace(cause)
     ? new TangleError(
         'DISK_FULL',
-        `The disk with the data folder ${dataDir} has no room left. Free some, then start again.`,
+        `The disk with the data folder ${dataDir} has no room left. Free ${reopenNeedBytes / 2 ** 20} MiB or more, then start again.`,
         { cause },
       )
     : new TangleError(
         'STORE_OPEN_FAILED',
-        `The data folder ${dataDir} cannot be opened (${reason}). Look at its permissions and its disk; ` +
-          'if its log is damaged, restore it from a backup or move it away to start with an empty one.',
+        `The data folder ${dataDir} cannot be opened (${reason}). Look at its permissions and its disk.`,
         { details: { dataDir, reason }, cause },
       );
-}
-
-/** LevelDB's own words are in the cause of "Database failed to open". */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : reasonOf(error.cause);
 }

@@ -1,15 +1,16 @@
 // What happens between opening the databases and serving from them: the two are brought to one truth.
+import { isCoded } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
-import { isCorruption, maxBatchMessages, writeBufferBytes } from './database.ts';
+import { isCorruption, maxBatchMessages, readOrDamaged, writeBufferBytes } from './database.ts';
 import { lastSeqUnder } from './epochs.ts';
 import {
   openIndexFolder,
-  removeHalfMade,
   removeIndexFolder,
   replaceIndexFolder,
+  undoHalfMade,
 } from './index-folder.ts';
 import type { IndexPlace } from './index-folder.ts';
 import type { Index, IndexEntry } from './index.ts';
@@ -43,11 +44,12 @@ export async function recoverIndex(
   place: IndexPlace,
   options: RecoveryOptions,
 ): Promise<Index> {
-  await removeHalfMade(place);
+  await undoHalfMade(place);
   try {
     return await bringUp(log, place, options);
   } catch (error) {
-    if (!isCorruption(error)) throw error;
+    // Of the log: to make the index again would not help.
+    if (isCoded(error, 'STORE_DAMAGED') || !isCorruption(error)) throw error;
     options.log.warn({ err: error }, 'the index is damaged and is made again from the log');
     await removeIndexFolder(place);
     return bringUp(log, place, options);
@@ -98,7 +100,8 @@ function doubtfulCount(minRecordBytes: number, { isSuspect }: RecoveryOptions): 
 async function reconcile(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
   const seenSeq = index.position?.indexedUpToSeq ?? 0;
   const { lastSeq } = log;
-  const keepSeq = (await log.findGap(doubtfulCount(minLogRecordBytes, options))) ?? lastSeq;
+  const count = doubtfulCount(minLogRecordBytes, options);
+  const keepSeq = (await readOrDamaged(log.location, () => log.findGap(count))) ?? lastSeq;
   const isIndexMissing = index.position === undefined && lastSeq > 0;
   if (keepSeq === lastSeq && seenSeq < log.nextSeq && !isIndexMissing) return;
   await setAside(log, index, keepSeq);
@@ -142,7 +145,8 @@ async function* pagesFrom(
 ): AsyncGenerator<readonly StoredMessage[], void, undefined> {
   let nextSeq = fromSeq;
   while (nextSeq <= upToSeq) {
-    const records = await log.read({ ...page, fromSeq: nextSeq });
+    const fromHere = { ...page, fromSeq: nextSeq };
+    const records = await readOrDamaged(log.location, () => log.read(fromHere));
     const last = records.at(-1);
     if (last === undefined) return;
     yield records;

@@ -1,9 +1,6 @@
 // After a failed write: wait, look for room on the disk, open again. Reads go on until the moment itself.
 import type { TangleError } from '../errors.ts';
-import { isOutOfSpace, writeBufferBytes } from './database.ts';
-
-/** Opening turns up to four write-ahead files into tables; as much again is left for the first work. */
-export const reopenNeedBytes = 8 * writeBufferBytes;
+import { isOutOfSpace, reopenNeedBytes } from './database.ts';
 
 const minWaitMs = 100;
 const maxWaitMs = 10_000;

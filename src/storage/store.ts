@@ -42,6 +42,8 @@ export interface Facts {
 export interface StoreState {
   readonly writable: boolean;
   readonly code?: 'STORE_UNAVAILABLE' | 'DISK_FULL' | undefined;
+  /** Files that were found unreadable since the start, as a sentence that says what to do. */
+  readonly damage?: string | undefined;
 }
 
 /**

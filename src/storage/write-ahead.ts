@@ -6,6 +6,8 @@ import { join } from 'node:path';
 
 export interface HoleReport {
   readonly areSuspected: boolean;
+  /** For a start that could not get the lock: it has read the files of another process, and notes nothing. */
+  readonly withdraw: () => Promise<void>;
   /** For when everything was compared and put right. */
   readonly forget: () => Promise<void>;
 }
@@ -13,13 +15,16 @@ export interface HoleReport {
 /** Before the databases are opened. A suspicion is noted in the folder: a start that is killed must not lose it. */
 export async function lookForHoles(dataDir: string): Promise<HoleReport> {
   const note = join(dataDir, 'unchecked');
+  const forget = (): Promise<void> => rm(note, { force: true });
+  if (existsSync(note)) return { areSuspected: true, withdraw: doNothing, forget };
   const areSuspected =
-    existsSync(note) ||
-    (await hasHoles(join(dataDir, 'log'))) ||
-    (await hasHoles(join(dataDir, 'index')));
-  if (areSuspected) await writeFile(note, 'log, index\n', { flush: true });
-  return { areSuspected, forget: () => rm(note, { force: true }) };
+    (await hasHoles(join(dataDir, 'log'))) || (await hasHoles(join(dataDir, 'index')));
+  if (!areSuspected) return { areSuspected, withdraw: doNothing, forget };
+  await writeFile(note, 'log, index\n', { flush: true });
+  return { areSuspected, withdraw: forget, forget };
 }
+
+const doNothing = (): Promise<void> => Promise.resolve();
 
 async function hasHoles(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);

@@ -69,6 +69,7 @@ describe.concurrent('a wrong command line', () => {
     ],
     [['help', 'zzz'], 'midge: There is no command "zzz"; "midge help" lists them all.\n'],
     [['db'], 'midge: One more word is missing: midge db reindex.\n'],
+    [['db', 'foo'], 'midge: There is no command "db foo", but there is midge db reindex.\n'],
     [['read'], 'midge: The command is "midge read <id|index>"; see midge read --help.\n'],
     [['run', 'x'], 'midge: The command is "midge run"; see midge run --help.\n'],
     [['config', '--jsn'], 'midge: --jsn is not a flag; did you mean --json?\n'],

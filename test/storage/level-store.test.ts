@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TangleError } from '../../src/errors.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
-import { reopenNeedBytes } from '../../src/storage/reopen.ts';
+import { reopenNeedBytes } from '../../src/storage/database.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
 import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
 import {

@@ -14,6 +14,7 @@ import {
   aRecord,
   openTestStore,
   withDatabase,
+  writeAheadFiles,
 } from './support.ts';
 
 /** The error that opening ends with. */
@@ -100,8 +101,9 @@ describe('openStore', () => {
     }
     await writeFile(join(folder.path, 'log', 'CURRENT'), 'nonsense');
     const { code, message } = await refusal(openTestStore(folder.path));
-    expect(code).toBe('STORE_OPEN_FAILED');
+    expect(code).toBe('STORE_DAMAGED');
     expect(message).toContain('CURRENT');
+    expect(message).toContain('midge db repair');
     expect(existsSync(join(folder.path, 'midge.pid'))).toBe(false);
   });
 
@@ -112,6 +114,25 @@ describe('openStore', () => {
     const { code, message } = await refusal(openTestStore(dataDir));
     expect(code).toBe('STORE_OPEN_FAILED');
     expect(message).toContain('EEXIST');
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'gives up where no folder can be made, also where Node itself would go on for ever',
+    async () => {
+      const { code, message } = await refusal(openTestStore('/proc/no/such/folder'));
+      expect(code).toBe('STORE_OPEN_FAILED');
+      expect(message).toContain('ENOENT');
+    },
+  );
+
+  it('leaves no note in a folder that another process has open', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+    await store.append(new Grower().many(200));
+    const [path] = await writeAheadFiles(join(folder.path, 'log'));
+    await writeFile(path!, (await readFile(path!)).fill(0, 1_000, 2_000));
+    expect((await refusal(openTestStore(folder.path))).code).toBe('STORE_LOCKED');
+    expect(existsSync(join(folder.path, 'unchecked'))).toBe(false);
   });
 
   it('says that a disk cannot be written', async () => {
@@ -129,7 +150,10 @@ describe('openStore', () => {
     await using folder = await aFolder();
     const databases = new FaultyDatabases();
     databases.failOpenings(new Error(noSpace));
-    const { code } = await refusal(openTestStore(folder.path, { openDatabase: databases.open }));
+    const { code, message } = await refusal(
+      openTestStore(folder.path, { openDatabase: databases.open }),
+    );
     expect(code).toBe('DISK_FULL');
+    expect(message).toContain('Free 32 MiB or more');
   });
 });

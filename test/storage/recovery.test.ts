@@ -1,5 +1,6 @@
 // Every way in which log and index can disagree at a start. Afterwards all reads agree with the log.
-import { cp, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -296,6 +297,46 @@ describe('reindexing', () => {
     expect(await store.facts([damaged.id])).toEqual([undefined]);
     await store.append([damaged]);
     expect(store.get(damaged.id)).toMatchObject({ seq: 101 });
+  });
+});
+
+describe('a reindexing that was killed', () => {
+  it.each(['the old index is aside', 'the new one has its name'])(
+    'keeps what is pending when %s',
+    async (moment) => {
+      await using folder = await aFolder();
+      const pending = aRecord();
+      const index = join(folder.path, 'index');
+      {
+        await using store = await openTestStore(folder.path);
+        await store.append([aRecord()]);
+        await store.addPending([pending]);
+      }
+      await cp(index, `${index}.new`, { recursive: true });
+      await rename(index, `${index}.old`);
+      if (moment === 'the new one has its name') await rename(`${index}.new`, index);
+      await using store = await openTestStore(folder.path);
+      expect(hexes(await store.readPending({ limit: 10 }))).toEqual(hexes([pending]));
+      expect(existsSync(`${index}.new`)).toBe(false);
+      expect(existsSync(`${index}.old`)).toBe(false);
+    },
+  );
+});
+
+describe('a log with a table that cannot be read', () => {
+  it('is named as such, and its index is not made again for it', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    await fill(folder.path, grower);
+    await withDatabase(join(folder.path, 'log'), (db) =>
+      db.compactRange(Buffer.of(0), Buffer.of(9)),
+    );
+    const log = join(folder.path, 'log');
+    const table = (await readdir(log)).find((name) => name.endsWith('.ldb'))!;
+    await truncate(join(log, table), 4_096);
+    const before = await readdir(join(folder.path, 'index'));
+    await expect(openTestStore(folder.path)).rejects.toThrow('midge db repair');
+    expect(await readdir(join(folder.path, 'index'))).toEqual(before);
   });
 });
 
