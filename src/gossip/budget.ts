@@ -34,8 +34,14 @@ export class Budget {
     this.#left -= amount;
   }
 
-  /** How long until there is no debt. */
+  /** As `spend`, as of the last look at the clock: for many small amounts in one go, which `spend(0)` begins. */
+  spendNow(amount: number): void {
+    this.#left -= amount;
+  }
+
+  /** How long until there is no debt. Asks for the time only if there is one. */
   waitMs(): number {
+    if (this.#left >= 0) return 0;
     this.#fill();
     return this.#left >= 0 ? 0 : Math.ceil((-this.#left / this.#limits.perSecond) * 1000);
   }

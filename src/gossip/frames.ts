@@ -29,31 +29,30 @@ export type Frame =
   | { readonly type: 'heartbeat'; readonly heartbeat: Heartbeat };
 
 interface FrameKind {
+  readonly type: Frame['type'];
   readonly code: number;
   readonly minBytes: number;
   readonly maxBytes: number;
 }
 
 const kinds: Readonly<Record<Frame['type'], FrameKind>> = {
-  'milestone-request': { code: 1, minBytes: 4, maxBytes: 4 },
-  message: { code: 2, minBytes: minMessageBytes, maxBytes: maxMessageBytes },
-  'message-request': { code: 3, minBytes: 32, maxBytes: 32 },
-  heartbeat: { code: 4, minBytes: 14, maxBytes: 14 },
+  'milestone-request': { type: 'milestone-request', code: 1, minBytes: 4, maxBytes: 4 },
+  message: { type: 'message', code: 2, minBytes: minMessageBytes, maxBytes: maxMessageBytes },
+  'message-request': { type: 'message-request', code: 3, minBytes: 32, maxBytes: 32 },
+  heartbeat: { type: 'heartbeat', code: 4, minBytes: 14, maxBytes: 14 },
 };
 
-const typeOfCode: ReadonlyMap<number, Frame['type']> = new Map([
-  [1, 'milestone-request'],
-  [2, 'message'],
-  [3, 'message-request'],
-  [4, 'heartbeat'],
-]);
+const kindOfCode: ReadonlyMap<number, FrameKind> = new Map(
+  Object.values(kinds).map((kind) => [kind.code, kind]),
+);
 
 /** The whole frame, header included. A message or an id of a wrong size is our own bug. */
 export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   const body = bodyOf(frame);
-  const bytes = new Uint8Array(headerBytes + body.length);
+  const bytes = Buffer.allocUnsafe(headerBytes + body.length);
   bytes[0] = kinds[frame.type].code;
-  viewOf(bytes).setUint16(1, body.length, true);
+  bytes[1] = body.length & 0xff;
+  bytes[2] = body.length >> 8;
   bytes.set(body, headerBytes);
   return bytes;
 }
@@ -68,7 +67,10 @@ export class FrameDecoder {
   #body: { readonly type: Frame['type']; readonly bytes: Uint8Array } | undefined;
   #bodyFilled = 0;
   readonly #chunks: Uint8Array[] = [];
+  /** How much of the first chunk was looked at. */
+  #at = 0;
   #bufferedBytes = 0;
+  readonly #slab = new Slab();
 
   /** Bytes that were pushed and not yet looked at. */
   get bufferedBytes(): number {
@@ -82,14 +84,14 @@ export class FrameDecoder {
   }
 
   /**
-   * The next whole frame, which owns its bytes. Throws TangleError FRAME_INVALID as soon as a header is
+   * The next whole frame, whose bytes are no part of a chunk. Throws TangleError FRAME_INVALID as soon as a header is
    * wrong; the stream is lost then, for nobody knows where the next frame begins.
    */
   next(): Frame | undefined {
     if (this.#body === undefined) {
       this.#headerFilled += this.#fill(this.#header, this.#headerFilled);
       if (this.#headerFilled < headerBytes) return undefined;
-      this.#body = begin(this.#header);
+      this.#body = this.#begin();
     }
     const { type, bytes } = this.#body;
     this.#bodyFilled += this.#fill(bytes, this.#bodyFilled);
@@ -103,31 +105,65 @@ export class FrameDecoder {
   #fill(target: Uint8Array, from: number): number {
     let filled = 0;
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
-      const part = chunk.subarray(0, target.length - from - filled);
-      target.set(part, from + filled);
-      filled += part.length;
-      if (part.length < chunk.length) {
-        this.#chunks[0] = chunk.subarray(part.length);
-        break;
-      }
+      const sizeBytes = Math.min(target.length - from - filled, chunk.length - this.#at);
+      copy(chunk, this.#at, { target, from: from + filled, sizeBytes });
+      filled += sizeBytes;
+      this.#at += sizeBytes;
+      if (this.#at < chunk.length) break;
       this.#chunks.shift();
+      this.#at = 0;
     }
     this.#bufferedBytes -= filled;
     return filled;
   }
+
+  /** Room for the body that the header announces, at most 32 KiB. */
+  #begin(): { type: Frame['type']; bytes: Uint8Array } {
+    const [code = 0, low = 0, high = 0] = this.#header;
+    const sizeBytes = low | (high << 8);
+    const kind = kindOfCode.get(code);
+    if (kind === undefined) {
+      throw new TangleError('FRAME_INVALID', `There is no frame type ${code}.`);
+    }
+    const { type, minBytes, maxBytes } = kind;
+    if (sizeBytes < minBytes || sizeBytes > maxBytes) {
+      throw new TangleError('FRAME_INVALID', `A ${type} frame cannot have ${sizeBytes} bytes.`);
+    }
+    return { type, bytes: this.#slab.take(sizeBytes) };
+  }
 }
 
-/** Room for the body that a header announces, at most 32 KiB. */
-function begin(header: Uint8Array): { type: Frame['type']; bytes: Uint8Array } {
-  const code = header[0] ?? 0;
-  const sizeBytes = viewOf(header).getUint16(1, true);
-  const type = typeOfCode.get(code);
-  if (type === undefined) throw new TangleError('FRAME_INVALID', `There is no frame type ${code}.`);
-  const { minBytes, maxBytes } = kinds[type];
-  if (sizeBytes < minBytes || sizeBytes > maxBytes) {
-    throw new TangleError('FRAME_INVALID', `A ${type} frame cannot have ${sizeBytes} bytes.`);
+interface Place {
+  readonly target: Uint8Array;
+  readonly from: number;
+  readonly sizeBytes: number;
+}
+
+/** Headers byte by byte: a view for three bytes costs more than they do. */
+function copy(chunk: Uint8Array, at: number, { target, from, sizeBytes }: Place): void {
+  if (sizeBytes > 16) target.set(chunk.subarray(at, at + sizeBytes), from);
+  else for (let n = 0; n < sizeBytes; n++) target[from + n] = chunk[at + n] ?? 0;
+}
+
+/** Larger bodies have memory of their own. A body that is kept keeps a slab, so it must not be large. */
+const slabBytes = 16 * 1024;
+const maxShareBytes = 2 * 1024;
+
+/** Memory for many small bodies: one allocation for each costs as much as its hash. */
+class Slab {
+  #buffer = new ArrayBuffer(0);
+  #used = 0;
+
+  take(sizeBytes: number): Uint8Array {
+    if (sizeBytes > maxShareBytes) return new Uint8Array(sizeBytes);
+    if (this.#used + sizeBytes > this.#buffer.byteLength) {
+      this.#buffer = new ArrayBuffer(slabBytes);
+      this.#used = 0;
+    }
+    const share = new Uint8Array(this.#buffer, this.#used, sizeBytes);
+    this.#used += sizeBytes;
+    return share;
   }
-  return { type, bytes: new Uint8Array(sizeBytes) };
 }
 
 function decodeBody(type: Frame['type'], bytes: Uint8Array): Frame {

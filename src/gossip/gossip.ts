@@ -5,7 +5,6 @@ import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { isReplaced } from './admission.ts';
 import type { AdmissionLimits } from './admission.ts';
@@ -25,10 +24,10 @@ import { knownInfo, unknownInfo } from './neighbour-info.ts';
 import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
 import { Redial } from './redial.ts';
-import { Senders } from './senders.ts';
+import { Senders, senderKey } from './senders.ts';
 
-/** Of so many messages it is remembered who sent them; about 4 MiB. */
-const rememberedMessages = 16_384;
+/** Places for messages whose senders are remembered; 1 MiB. */
+const rememberedMessages = 65_536;
 /** A stream that lasted so long was a good one: it may be dialled again at once. */
 const goodStreamMs = 30_000;
 
@@ -165,10 +164,10 @@ export class Gossip implements AsyncDisposable {
   forward(messages: readonly SolidMessage[]): void {
     if (this.#neighbours.size === 0) return;
     for (const { id, bytes } of messages) {
-      const idHex = messageIdHex(id);
+      const key = senderKey(id);
       const frame = encodeFrame({ type: 'message', bytes });
       for (const neighbour of this.#neighbours.values()) {
-        if (!this.#senders.has(idHex, neighbour.peerId)) neighbour.sendMessage(frame);
+        if (!this.#senders.has(key, neighbour.peerId)) neighbour.sendMessage(frame);
       }
     }
   }
@@ -253,7 +252,7 @@ export class Gossip implements AsyncDisposable {
       clock: this.#deps.clock,
       submit: this.#deps.submit,
       readMessage: this.#deps.readMessage,
-      onMessage: (idHex, from) => this.#senders.add(idHex, from),
+      onMessage: (id, from) => this.#senders.add(senderKey(id), from),
       onFault: (faulty, fault) => this.#drop(faulty, fault),
       onDropped: (to) => this.#deps.onDropped?.(to),
     });

@@ -57,13 +57,15 @@ export class Inbox {
   }
 
   #work(): void {
+    // The time once for all frames of a chunk.
+    this.#frames.spend(0);
     while (!this.#isClosed && !this.#mustRest()) {
       const frame = this.#nextFrame();
       if (frame === undefined) {
         this.#setPaused(false);
         return;
       }
-      this.#frames.spend(1);
+      this.#frames.spendNow(1);
       this.#handle(frame);
     }
   }
@@ -82,14 +84,14 @@ export class Inbox {
     const work = this.#deps.handle(frame);
     if (work === undefined) return;
     this.#inWork += 1;
-    void this.#finish(work);
+    void work.then(this.#finish);
   }
 
-  async #finish(work: Promise<void>): Promise<void> {
-    await work;
+  /** One function for all: an async one for each frame costs as much as its hash. */
+  readonly #finish = (): void => {
     this.#inWork -= 1;
     if (this.#inWork === Math.floor(this.#maxInWork / 2)) setImmediate(() => this.#work());
-  }
+  };
 
   /** Whether there is too much already; then the stream is paused and this goes on by itself. */
   #mustRest(): boolean {

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { errorTable } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
-import { messageIdHex, messageIdOf } from '../protocol/ids.ts';
+import { messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Outcome } from '../tangle/outcome.ts';
 import { Budget } from './budget.ts';
@@ -60,7 +60,7 @@ export interface NeighbourDeps {
   readonly submit: (bytes: Uint8Array, source: `peer:${string}`) => Promise<Outcome>;
   readonly readMessage: (id: MessageId) => Uint8Array | undefined;
   /** A message came from this neighbour; told before the door sees it. */
-  readonly onMessage: (idHex: string, peerId: string) => void;
+  readonly onMessage: (id: MessageId, peerId: string) => void;
   /** Told once; whoever hears it closes the neighbour. */
   readonly onFault: (neighbour: Neighbour, fault: Fault) => void;
   /** The first of the frames that find no room. */
@@ -72,6 +72,7 @@ export class Neighbour {
   readonly openedMs: number;
   readonly metrics: NeighbourMetrics = noMetrics();
   readonly #deps: NeighbourDeps;
+  readonly #source: `peer:${string}`;
   readonly #outbox: Outbox;
   readonly #requests: Budget;
   readonly #answerBytes: Budget;
@@ -86,6 +87,7 @@ export class Neighbour {
   constructor(link: NeighbourLink, limits: NeighbourLimits, deps: NeighbourDeps) {
     const { clock } = deps;
     this.link = link;
+    this.#source = `peer:${link.peerId}`;
     this.#deps = deps;
     this.openedMs = clock.now();
     this.#heardMs = this.openedMs;
@@ -187,23 +189,25 @@ export class Neighbour {
   }
 
   async #takeIn(bytes: Uint8Array): Promise<void> {
-    this.#deps.onMessage(messageIdHex(messageIdOf(bytes)), this.peerId);
-    const outcome = await this.#offer(bytes);
-    if (outcome?.kind === 'known') this.metrics.knownMessages += 1;
-    if (outcome?.kind === 'accepted' || outcome?.kind === 'pending') this.metrics.newMessages += 1;
-    if (outcome?.kind !== 'rejected') return;
+    this.#deps.onMessage(messageIdOf(bytes), this.peerId);
+    let outcome = await this.#deps.submit(bytes, this.#source);
+    if (outcome.kind === 'busy') outcome = await this.#offerAgain(bytes, outcome);
+    if (outcome.kind === 'known') this.metrics.knownMessages += 1;
+    if (outcome.kind === 'accepted' || outcome.kind === 'pending') this.metrics.newMessages += 1;
+    if (outcome.kind !== 'rejected') return;
     const { code } = outcome.error;
     if (errorTable[code].blame === 'sender') this.#blame(code);
   }
 
-  /** Undefined when the door stayed busy, or the neighbour has gone. */
-  async #offer(bytes: Uint8Array): Promise<Outcome | undefined> {
-    for (let offers = 0; offers < maxOffers && this.link.stream.status === 'open'; offers++) {
-      const outcome = await this.#deps.submit(bytes, `peer:${this.peerId}`);
-      if (outcome.kind !== 'busy') return outcome;
+  /** Still `busy` when the door stayed so, or the neighbour has gone. */
+  async #offerAgain(bytes: Uint8Array, first: Outcome): Promise<Outcome> {
+    let outcome = first;
+    for (let offers = 1; offers < maxOffers && outcome.kind === 'busy'; offers++) {
       await setTimeout(offerIntervalMs, undefined, { ref: false });
+      if (this.link.stream.status !== 'open') break;
+      outcome = await this.#deps.submit(bytes, this.#source);
     }
-    return undefined;
+    return outcome;
   }
 
   #blame(fault: Fault): void {

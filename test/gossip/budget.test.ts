@@ -22,6 +22,15 @@ describe('a budget', () => {
     expect(budget.waitMs()).toBe(0);
   });
 
+  it('counts what is spent between two looks at the clock', () => {
+    const clock = new HandClock();
+    const budget = new Budget({ perSecond: 10, burst: 20 }, clock);
+    clock.advance(5_000);
+    budget.spend(0);
+    for (let n = 0; n < 25; n++) budget.spendNow(1);
+    expect(budget.waitMs()).toBe(500);
+  });
+
   it('is not filled by a clock that goes backwards', () => {
     const clock = new HandClock();
     const budget = new Budget({ perSecond: 10, burst: 20 }, clock);

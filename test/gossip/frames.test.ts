@@ -87,6 +87,20 @@ describe('frames', () => {
     expect(frame).toEqual({ type: 'message', bytes: new Uint8Array(60).fill(1) });
   });
 
+  it('keep little memory besides their own when they wait, whatever came with them', () => {
+    const kept: Frame[] = [];
+    const decoder = new FrameDecoder();
+    const small = encodeFrame({ type: 'message', bytes: new Uint8Array(60) });
+    const large = encodeFrame({ type: 'message', bytes: new Uint8Array(32_000) });
+    for (let n = 0; n < 20; n++) kept.push(...decodeAll(decoder, [Buffer.concat([large, small])]));
+    const smallOnes = kept.flatMap((frame) =>
+      frame.type === 'message' && frame.bytes.length === 60 ? [frame.bytes.buffer] : [],
+    );
+    expect(smallOnes).toHaveLength(20);
+    expect(new Set(smallOnes).size).toBe(1);
+    expect(smallOnes[0]?.byteLength).toBe(16 * 1024);
+  });
+
   it.each([
     ['an unknown type', [0, 0, 0]],
     ['a type after the last', [5, 14, 0]],

@@ -28,10 +28,10 @@ describe('an outbox', () => {
     outbox = new Outbox(stream as unknown as Stream, 100_000);
   });
 
-  it('sends small frames together, and no more than 16 KiB at once', async () => {
-    for (let n = 0; n < 100; n++) outbox.push(new Uint8Array(300));
+  it('sends small frames together, and no more than 60 KiB at once', async () => {
+    for (let n = 0; n < 300; n++) outbox.push(new Uint8Array(300));
     await until(() => outbox.sizeBytes === 0);
-    expect(stream.sent).toEqual([16_200, 13_800]);
+    expect(stream.sent).toEqual([61_200, 28_800]);
   });
 
   it('gives the stream nothing while it still holds something, whatever it announces', async () => {
@@ -41,7 +41,7 @@ describe('an outbox', () => {
     stream.dispatchEvent(new Event('drain'));
     await setImmediate();
     await setImmediate();
-    expect(stream.sent).toEqual([10_000]);
+    expect(stream.sent).toEqual([60_000]);
     stream.writeBufferLength = 0;
     stream.dispatchEvent(new Event('idle'));
     await until(() => stream.sent.length === 2);
