@@ -112,6 +112,7 @@ export const errorTable = {
   HEADERS_TOO_LARGE: local('The headers are larger than any request needs.'),
   ROUTE_UNKNOWN: local('There is no such route.'),
   METHOD_NOT_ALLOWED: local('The route is not for this method.'),
+  UPGRADE_REQUIRED: local('The route is for WebSockets that speak MQTT.'),
   MESSAGE_NOT_FOUND: local('No such message is stored here.'),
   MILESTONE_NOT_FOUND: local('No such milestone is stored here.'),
   JOB_NOT_FOUND: local('No such job is kept here.'),

@@ -1,4 +1,5 @@
 // What every part counts, brought to the table of metrics when somebody scrapes them.
+import type { MqttBroker, MqttStatus } from './api/mqtt/broker.ts';
 import type { Answered, HealthCheck } from './api/server.ts';
 import type { EventLoopWatch } from './event-loop.ts';
 import { TangleError } from './errors.ts';
@@ -15,6 +16,7 @@ import type { RateMeter } from './tangle/rate.ts';
 import type { TipPool } from './tangle/tips.ts';
 
 export interface Meters {
+  readonly mqtt: { readonly broker: Pick<MqttBroker, 'status'> } | undefined;
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
   readonly store: Pick<Store, 'messageCount' | 'lastSeq' | 'cutSeq' | 'state'>;
   readonly tips: Pick<TipPool, 'size'>;
@@ -33,6 +35,7 @@ export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
   yield* nodeSamples(meters);
   yield* storeSamples(meters);
   if (meters.pow !== undefined) yield* powSamples(meters.pow.status());
+  if (meters.mqtt !== undefined) yield* mqttSamples(meters.mqtt.broker.status());
   yield* gossipSamples(meters.network);
 }
 
@@ -72,6 +75,15 @@ function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {
   yield ['midge_pow_queue_size_jobs', status.queueSize];
   yield ['midge_pow_queued_hashes', status.queuedHashes];
   yield ['midge_pow_backing_off', Number(status.isBackingOff)];
+}
+
+function* mqttSamples(status: MqttStatus): Generator<Sample, void, undefined> {
+  yield ['midge_mqtt_clients', status.clients];
+  yield ['midge_mqtt_subscriptions', status.subscriptions];
+  yield ['midge_mqtt_skipped_messages_total', status.skippedMessages];
+  for (const [reason, count] of status.cutOffs) {
+    yield ['midge_mqtt_cut_off_total', count, { reason }];
+  }
 }
 
 function* gossipSamples(network: Meters['network']): Generator<Sample, void, undefined> {

@@ -90,6 +90,12 @@ export const metricsTable = {
     'url',
   ),
 
+  // MQTT.
+  midge_mqtt_clients: gauge('Clients that are connected, over TCP or WebSocket.'),
+  midge_mqtt_subscriptions: gauge('Topic filters of all clients together.'),
+  midge_mqtt_skipped_messages_total: counter('Messages that came faster than they were told.'),
+  midge_mqtt_cut_off_total: counter('Clients whose connection the node ended.', 'reason'),
+
   // Gossip, all neighbours since the start.
   iota_gossip_node_message_count: counter('Messages of gossip.', 'type'),
   iota_gossip_node_request_count: counter('Requests of gossip.', 'type'),

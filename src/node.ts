@@ -2,6 +2,9 @@
 // the same list backwards.
 import { resolve } from 'node:path';
 import { openApiToken } from './api/api-token.ts';
+import { openMqtt } from './api/mqtt/open.ts';
+import type { MqttService } from './api/mqtt/open.ts';
+import type { GrantOf } from './api/scopes.ts';
 import { openApi } from './api/server.ts';
 import type { ApiDeps, HealthCheck } from './api/server.ts';
 import { openWaitingRoom } from './api/waiting.ts';
@@ -70,14 +73,18 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   );
   neighbours = network;
   tangle.intake.tellWaiting();
-  const parts = { loop, tangle, pow, network, metrics: new Metrics() };
-  const apiDeps = await apiDepsOf(config, deps, parts);
+  const grantOf = await openApiToken(resolve(config.dataDir));
+  const mqtt = config.mqtt.enabled
+    ? opening.use(await openMqttOf(config, deps, { tangle, grantOf }))
+    : undefined;
+  const parts = { loop, tangle, pow, network, mqtt, grantOf, metrics: new Metrics() };
+  const apiDeps = apiDepsOf(config, deps, parts);
   await waiting[Symbol.asyncDispose]();
   const api = opening.use(await openApi(config.api, apiDeps));
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, { store: tangle.store, api, network }),
+    info: summaryOf(config, { store: tangle.store, api, mqtt, network }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -89,20 +96,31 @@ function openPow({ pow, network }: Config, { log, clock = systemClock }: NodeDep
   );
 }
 
+function openMqttOf(
+  { mqtt, api }: Config,
+  { log }: NodeDeps,
+  { tangle, grantOf }: Pick<Parts, 'tangle' | 'grantOf'>,
+): Promise<MqttService> {
+  const access = { grantOf, publicScopes: api.publicScopes };
+  return openMqtt(mqtt, { ...tangle, access, log: log.child({ component: 'mqtt' }) });
+}
+
 interface Parts {
   readonly loop: EventLoopWatch;
   readonly tangle: Tangle;
   readonly pow: PowService | undefined;
   readonly network: Network;
+  readonly mqtt: MqttService | undefined;
+  readonly grantOf: GrantOf;
   readonly metrics: Metrics;
 }
 
 /** What the API is handed of each part. */
-async function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): Promise<ApiDeps> {
-  const { loop, tangle, pow, network, metrics } = parts;
+function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
+  const { loop, tangle, pow, network, mqtt, grantOf, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
   const health = (): HealthCheck[] => healthChecks({ store, loop, network });
-  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, health }));
+  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, mqtt, health }));
   return {
     attach: attachOf(config, parts),
     pow,
@@ -120,7 +138,8 @@ async function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): Promi
     peers: network.gossip,
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),
-    grantOf: await openApiToken(resolve(config.dataDir)),
+    mqtt: mqtt?.broker,
+    grantOf,
     log: log.child({ component: 'api' }),
   };
 }

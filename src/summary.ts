@@ -1,6 +1,7 @@
 // What the node tells of itself: to a person at the start, to clients at /info.
 import { resolve } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
+import type { MqttService } from './api/mqtt/open.ts';
 import type { Api, HealthCheck, NodeInfo } from './api/server.ts';
 import type { Config } from './config/schema.ts';
 import type { Network } from './gossip/network.ts';
@@ -20,6 +21,8 @@ export interface NodeSummary {
   readonly durability: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
+  /** Ports of its own that MQTT has beside /mqtt of the API. */
+  readonly mqttUrls: readonly string[];
   /** What other nodes write into their settings. */
   readonly gossipAddresses: readonly string[];
   readonly neighbours: readonly string[];
@@ -30,10 +33,11 @@ export interface NodeSummary {
 export interface Parts {
   readonly store: Store;
   readonly api: Api;
+  readonly mqtt: MqttService | undefined;
   readonly network: Network;
 }
 
-export function summaryOf(config: Config, { store, api, network }: Parts): NodeSummary {
+export function summaryOf(config: Config, { store, api, mqtt, network }: Parts): NodeSummary {
   return {
     version,
     networkName: config.network.name,
@@ -44,6 +48,7 @@ export function summaryOf(config: Config, { store, api, network }: Parts): NodeS
     durability: config.storage.durability,
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
+    mqttUrls: mqtt?.urls ?? [],
     gossipAddresses: network.host.addresses,
     neighbours: network.gossip.neighbours().map(({ id, alias }) => alias ?? id),
     powWorkers: config.pow.enabled ? config.pow.workers : 0,

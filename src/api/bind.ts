@@ -18,14 +18,17 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
+const apiBind = 'api.bind';
+
 /** Takes `HOST:PORT`, an IPv6 host in brackets. Throws CONFIG_INVALID for anything else and for unknown names. */
-export async function parseBind(text: string): Promise<Bind> {
+export async function parseBind(text: string, setting = apiBind): Promise<Bind> {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text.toLowerCase());
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) throw unusable(text, 'it is not HOST:PORT');
+  if (host === undefined || port > 65_535)
+    throw unusable(`${setting} ${text}`, 'it is not HOST:PORT');
   const { address, family } = await lookup(host, { order: 'ipv4first' }).catch((error: unknown) => {
-    throw unusable(text, 'the host is not known', error);
+    throw unusable(`${setting} ${text}`, 'the host is not known', error);
   });
   return {
     host,
@@ -42,18 +45,20 @@ const listenFailures: Readonly<Record<string, string>> = {
 };
 
 /** The error of a server that could not listen. */
-export function listenError(text: string, error: unknown): TangleError {
+export function listenError(text: string, error: unknown, setting = apiBind): TangleError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  if (code !== 'EADDRINUSE') return unusable(text, listenFailures[code] ?? code, error);
+  if (code !== 'EADDRINUSE') {
+    return unusable(`${setting} ${text}`, listenFailures[code] ?? code, error);
+  }
   return new TangleError(
     'ADDRESS_IN_USE',
-    `${text} is taken; stop what listens there or choose another api.bind.`,
+    `${text} is taken; stop what listens there or choose another ${setting}.`,
     { cause: error },
   );
 }
 
-function unusable(text: string, why: string, cause?: unknown): TangleError {
-  return new TangleError('CONFIG_INVALID', `api.bind ${text} cannot be listened on: ${why}.`, {
+function unusable(what: string, why: string, cause?: unknown): TangleError {
+  return new TangleError('CONFIG_INVALID', `${what} cannot be listened on: ${why}.`, {
     cause,
   });
 }

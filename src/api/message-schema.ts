@@ -153,6 +153,16 @@ export const messageSchema = Type.Object({
   nonce: u64,
 });
 
+/** What a client reads of the life of a message. */
+export const metadataSchema = Type.Object({
+  messageId: hex('32 bytes'),
+  parentMessageIds: Type.Array(hex('32 bytes')),
+  isSolid: Type.Boolean(),
+  shouldPromote: Type.Boolean(),
+  shouldReattach: Type.Boolean(),
+});
+
+export type MetadataJson = Static<typeof metadataSchema>;
 export type DraftJson = Static<typeof draftSchema>;
 export type MessageJson = Static<typeof messageSchema>;
 export type PayloadJson = Static<(typeof payloads)[number]>;

@@ -19,6 +19,8 @@ import type { MessagesDeps } from './routes/messages.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import type { MetricsDeps } from './routes/metrics.ts';
 import { milestonesRoutes } from './routes/milestones.ts';
+import { mqttRoutes } from './routes/mqtt.ts';
+import type { MqttRouteDeps } from './routes/mqtt.ts';
 import { peersRoutes } from './routes/peers.ts';
 import type { PeersDeps } from './routes/peers.ts';
 import { powRoutes } from './routes/pow.ts';
@@ -38,6 +40,7 @@ export interface RouteDeps
     HealthDeps,
     InfoDeps,
     MetricsDeps,
+    MqttRouteDeps,
     PeersDeps,
     PowDeps,
     TipsDeps,
@@ -59,6 +62,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   messagesRoutes(app, deps);
   searchRoutes(app, deps);
   eventsRoutes(app, deps);
+  mqttRoutes(app, deps);
   whyRoutes(app, deps);
   peersRoutes(app, deps);
   metricsRoutes(app, deps);

@@ -8,7 +8,10 @@ import { TangleError } from '../errors.ts';
 export const scopes = ['read', 'attach', 'pow', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
-/** `none` is for what must answer whoever asks: the health of the node, and the preflight of browsers. */
+/**
+ * `none` is for what must answer whoever asks: the health of the node, and the preflight of browsers; and for MQTT,
+ * whose clients show their token in their own first packet.
+ */
 export type RouteScope = Scope | 'none';
 
 declare module 'fastify' {
@@ -52,8 +55,7 @@ type Done = (error?: Error) => void;
  * TOKEN_INVALID, SCOPE_MISSING.
  */
 export function makeAuthorize({ grantOf, publicScopes }: Access) {
-  const stranger: Grant = { scopes: new Set(publicScopes) };
-  assert.ok(!mayDo(stranger, 'admin'), 'admin is never public');
+  const stranger = strangerOf(publicScopes);
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const { authorization } = request.headers;
     if (authorization === undefined) {
@@ -78,6 +80,13 @@ function refusalOf(
   if (needed === undefined || needed === 'none' || mayDo(grant, needed)) return undefined;
   if (token === undefined) return tokenMissing(needed);
   return token === 'not known' ? new TangleError('TOKEN_INVALID') : scopeMissing(needed);
+}
+
+/** What a caller without a token may do. */
+export function strangerOf(publicScopes: Access['publicScopes']): Grant {
+  const stranger: Grant = { scopes: new Set(publicScopes) };
+  assert.ok(!mayDo(stranger, 'admin'), 'admin is never public');
+  return stranger;
 }
 
 export function mayDo(grant: Grant, scope: Scope): boolean {

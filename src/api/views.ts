@@ -1,6 +1,7 @@
 // From a message to its JSON, as the field's clients read it. What is absent has no field.
 import { hexOf } from '../protocol/bytes.ts';
 import { messageIdHex } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import { payloadTypes, unlockTypes } from '../protocol/message.ts';
 import type {
   IndexationPayload,
@@ -15,6 +16,7 @@ import type {
   AddressJson,
   IndexationJson,
   MessageJson,
+  MetadataJson,
   MilestoneJson,
   PayloadJson,
   ReceiptJson,
@@ -30,6 +32,17 @@ export function messageView(message: Message): MessageJson {
     parentMessageIds: parents.map(messageIdHex),
     ...(payload !== undefined && { payload: payloadView(payload) }),
     nonce: nonce.toString(),
+  };
+}
+
+/** Of a message that is stored: so it is solid, and without milestones nothing is ever late. */
+export function metadataView(id: MessageId, { parents }: Message): MetadataJson {
+  return {
+    messageId: messageIdHex(id),
+    parentMessageIds: parents.map(messageIdHex),
+    isSolid: true,
+    shouldPromote: false,
+    shouldReattach: false,
   };
 }
 

@@ -17,6 +17,7 @@ export function banner(info: NodeSummary, program = programWords()): string {
       ['data', `${info.dataDir} (${info.isNew ? 'new' : counted(info.messageCount, 'message')})`],
       ['durability', info.durability],
       ['API', info.apiUrl],
+      ...(info.mqttUrls.length === 0 ? [] : [['MQTT', info.mqttUrls.join(', ')]]),
       [
         'gossip',
         info.gossipAddresses.length === 0 ? 'dials only' : info.gossipAddresses.join(', '),

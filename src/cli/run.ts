@@ -57,12 +57,14 @@ async function openOrLeave(
 
 /** What whoever started the node waits for. */
 function readyLine(info: NodeSummary): object {
-  const { version, apiAddress, apiUrl, gossipAddresses, neighbours, dataDir, messageCount } = info;
+  const { version, apiAddress, apiUrl, mqttUrls, dataDir, messageCount } = info;
+  const { gossipAddresses, neighbours } = info;
   return {
     event: 'ready',
     version,
     apiAddress,
     apiUrl,
+    mqttUrls,
     gossipAddresses,
     neighbours,
     dataDir,

@@ -5,6 +5,7 @@ import type { Static } from 'typebox';
 import { apiSettings } from './api-settings.ts';
 import { gossipSettings } from './gossip-settings.ts';
 import { GiB, MiB, dayMs, minuteMs } from './leaves.ts';
+import { mqttSettings } from './mqtt-settings.ts';
 import { powSettings } from './pow-settings.ts';
 
 /**
@@ -20,6 +21,7 @@ export const settingsSchema = Type.Object({
     minLength: 1,
   }),
   api: apiSettings,
+  mqtt: mqttSettings,
   gossip: gossipSettings,
   network: Type.Object(
     {

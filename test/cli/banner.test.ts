@@ -13,6 +13,7 @@ const info: NodeSummary = {
   durability: 'power-loss',
   apiAddress: '0.0.0.0:8080',
   apiUrl: 'http://0.0.0.0:8080',
+  mqttUrls: [],
   gossipAddresses: ['/ip4/127.0.0.1/tcp/15600/p2p/12D3'],
   neighbours: [],
   powWorkers: 1,

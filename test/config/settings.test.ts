@@ -25,6 +25,10 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
       '1.2.3.4/8/8',
     ],
   },
+  'mqtt.bind': {
+    allowed: ['127.0.0.1:1883', '[::1]:0', 'localhost:65535'],
+    refused: ['1883', '127.0.0.1', '127.0.0.1:65536', '::1:1883'],
+  },
   'gossip.bind': {
     allowed: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/15600'],
     refused: ['127.0.0.1:15600', '/ip4/127.0.0.1', '/ip4/127.0.0.1/udp/1', '/dns4/a.b/tcp/1'],

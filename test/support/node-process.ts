@@ -14,6 +14,7 @@ export interface NodeProcessOptions {
 interface LogLine {
   readonly event?: string;
   readonly apiUrl?: string;
+  readonly mqttUrls?: readonly string[];
   readonly gossipAddresses?: readonly string[];
 }
 
@@ -23,6 +24,8 @@ export class NodeProcess implements AsyncDisposable {
   /** Resolves with the exit code, or the signal's name. */
   readonly exited: Promise<number | string>;
   url = '';
+  /** Of the first port that MQTT has for itself. */
+  mqttUrl = '';
   /** With its peer id, as neighbours are told it. */
   gossipAddress = '';
   readonly #watchers = new Set<(line: string) => void>();
@@ -93,6 +96,7 @@ export class NodeProcess implements AsyncDisposable {
       const entry = line.startsWith('{') ? (JSON.parse(line) as LogLine) : {};
       if (entry.event !== 'ready') return;
       this.url = entry.apiUrl ?? '';
+      this.mqttUrl = entry.mqttUrls?.[0] ?? '';
       this.gossipAddress = entry.gossipAddresses?.[0] ?? '';
       ready.resolve();
     });

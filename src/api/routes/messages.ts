@@ -5,24 +5,16 @@ import { decodeMessage } from '../../protocol/codec.ts';
 import { messageIdHex, parseMessageId } from '../../protocol/ids.ts';
 import type { Store, StoredMessage } from '../../storage/store.ts';
 import { binaryType } from '../body.ts';
-import { messageSchema } from '../message-schema.ts';
+import { messageSchema, metadataSchema } from '../message-schema.ts';
 import { dataOf, hex, maxResults, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
-import { messageView } from '../views.ts';
+import { messageView, metadataView } from '../views.ts';
 
 export interface MessagesDeps {
   readonly store: Pick<Store, 'get' | 'childrenOf'>;
 }
 
 const params = Type.Object({ messageId: hex('32 bytes') });
-
-const metadataSchema = Type.Object({
-  messageId: hex('32 bytes'),
-  parentMessageIds: Type.Array(hex('32 bytes')),
-  isSolid: Type.Boolean(),
-  shouldPromote: Type.Boolean(),
-  shouldReattach: Type.Boolean(),
-});
 
 const childrenSchema = Type.Object({
   messageId: hex('32 bytes'),
@@ -59,16 +51,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
     schema: { params, response: { 200: dataOf(metadataSchema), ...problems } },
     handler: ({ params: { messageId } }) => {
       const { id, bytes } = stored(messageId);
-      return {
-        data: {
-          messageId: messageIdHex(id),
-          parentMessageIds: decodeMessage(bytes).parents.map(messageIdHex),
-          // Only what is solid is stored as a message; without milestones nothing is ever late.
-          isSolid: true,
-          shouldPromote: false,
-          shouldReattach: false,
-        },
-      };
+      return { data: metadataView(id, decodeMessage(bytes)) };
     },
   });
 
