@@ -6,7 +6,7 @@ import { idText } from './layout.ts';
 import type { Log, LogRecord } from './log.ts';
 import type { Recent } from './recent.ts';
 import type { Facts, NewRecord, StoredMessage } from './store.ts';
-import { childlessFacts, childrenSeqOf } from './view.ts';
+import { childrenSeqOf, newFacts } from './view.ts';
 import type { View } from './view.ts';
 
 /** What lies open between two reopenings. */
@@ -26,14 +26,14 @@ export async function append(
   records: readonly NewRecord[],
 ): Promise<readonly number[]> {
   // After a reopening the log may hold messages of an append that failed, and its caller tries again.
-  const known = records.map(({ id }) => recent.get(idText(id))?.seq ?? 0);
+  const known = records.map(({ id }) => view.recall(idText(id))?.seq ?? 0);
   const fresh = records.filter((_, position) => known[position] === 0);
   if (fresh.length === 0) return known;
   const book = await openBook(view, fresh);
   const stored = await log.append(fresh.map((record) => logRecord(record, book)));
   for (const message of stored) {
     const key = idText(message.id);
-    book.set(key, childlessFacts(message, log.isEntryPoint(key)));
+    book.set(key, newFacts(message, log.entryPoint(key)));
   }
   await index.add(fresh.map((record, position) => indexEntry(record, stored[position], book)));
   recent.change(book);
@@ -65,7 +65,11 @@ async function openBook(view: View, records: readonly NewRecord[]): Promise<Book
 
 function logRecord(record: NewRecord, book: Book): LogRecord {
   const { id, bytes, arrivalMs, isLazy, parents } = record;
-  const entryPoints = parents.filter((parent) => book.get(idText(parent))?.isEntryPoint === true);
+  const entryPoints = parents.flatMap((parent) => {
+    const key = idText(parent);
+    const facts = book.get(key);
+    return facts?.isEntryPoint === true ? [{ key, firstChildMs: facts.firstChildMs }] : [];
+  });
   return { id, bytes, arrivalMs, isLazy, entryPoints };
 }
 

@@ -2,6 +2,7 @@
 import { ClassicLevel } from 'classic-level';
 import type { ChainedBatch } from 'classic-level';
 import { TangleError } from '../errors.ts';
+import type { KeyRange } from './layout.ts';
 
 export type Database = ClassicLevel<Buffer, Buffer>;
 
@@ -38,6 +39,15 @@ export type Batch = ChainedBatch<Database, Buffer, Buffer>;
 export async function commit(batch: Batch, options: { readonly sync: boolean }): Promise<void> {
   try {
     await batch.write(options);
+  } catch (cause) {
+    throw writeFailure(cause);
+  }
+}
+
+/** Not atomic: after a crash a part of the range may be left. Fails as `commit` does. */
+export async function clearRange(db: Database, range: KeyRange): Promise<void> {
+  try {
+    await db.clear(range);
   } catch (cause) {
     throw writeFailure(cause);
   }

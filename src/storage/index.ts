@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import type { MessageId } from '../protocol/ids.ts';
 import { asMessageId } from '../protocol/ids.ts';
-import { commit, pagesOf } from './database.ts';
+import { clearRange, commit, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import {
   childKey,
   childRange,
+  childrenBetween,
   decodeNumber,
   decodePending,
   decodePosition,
@@ -15,6 +16,7 @@ import {
   encodeNumber,
   encodePending,
   encodePosition,
+  familyRange,
   idKey,
   idOfKey,
   idText,
@@ -22,15 +24,17 @@ import {
   indexationKey,
   indexationRange,
   layoutVersion,
+  parentOfChildKey,
   pendingKey,
   positionKey,
   seqOfKey,
   spaceRange,
 } from './layout.ts';
-import type { Position } from './layout.ts';
-import type { FoundMessage, PendingPage, PendingRecord, StoredMessage } from './store.ts';
+import type { Position, SeqRange } from './layout.ts';
+import type { FoundMessage, IdPage, PendingRecord, StoredMessage } from './store.ts';
 
 const pendingKeysPerPage = 1_000;
+const familyPageSizes = { first: 2_000, next: 2_000 };
 const nothing = Buffer.alloc(0);
 
 export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
@@ -38,6 +42,8 @@ export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'>
   readonly parentSeqs: readonly number[];
   readonly indexKey: Uint8Array | undefined;
 }
+
+export type ForgottenEntry = Pick<IndexEntry, 'seq' | 'id' | 'indexKey'>;
 
 export class Index implements AsyncDisposable {
   readonly #db: Database;
@@ -117,6 +123,38 @@ export class Index implements AsyncDisposable {
     }
   }
 
+  /** The newest child above `lastSeq` of each parent in the range that has one. */
+  async childrenBeyond({ firstSeq, lastSeq }: SeqRange): Promise<Map<number, number>> {
+    const newest = new Map<number, number>();
+    const walk = this.#db.keys(familyRange(firstSeq, lastSeq));
+    for await (const keys of pagesOf(walk, familyPageSizes)) {
+      for (const key of keys) {
+        const childSeq = seqOfKey(key);
+        if (childSeq <= lastSeq) continue;
+        const parentSeq = parentOfChildKey(key);
+        newest.set(parentSeq, Math.max(childSeq, newest.get(parentSeq) ?? 0));
+      }
+    }
+    return newest;
+  }
+
+  /** Removes how messages are found by id and by indexation key. */
+  async forgetIds(entries: readonly ForgottenEntry[]): Promise<void> {
+    const batch = this.#db.batch();
+    for (const { seq, id, indexKey } of entries) {
+      batch.del(idKey(id));
+      if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
+    }
+    await commit(batch, { sync: false });
+  }
+
+  /** Removes the children of all in the range, and these themselves as children of the genesis. */
+  async forgetChildren(range: SeqRange): Promise<void> {
+    await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
+    await clearRange(this.#db, childrenBetween(0, false, range));
+    await clearRange(this.#db, childrenBetween(0, true, range));
+  }
+
   /** Messages with the key and a seq below `beforeSeq`, newest first. */
   async *foundPages(
     key: Uint8Array,
@@ -155,7 +193,7 @@ export class Index implements AsyncDisposable {
   }
 
   /** In the order of ids. */
-  async readPending({ afterId, limit }: PendingPage): Promise<readonly PendingRecord[]> {
+  async readPending({ afterId, limit }: IdPage): Promise<readonly PendingRecord[]> {
     const { gte, lt } = spaceRange(indexSpaces.pending);
     const range = afterId === undefined ? { gte, lt } : { gt: pendingKey(afterId), lt };
     const found = await this.#db.iterator({ ...range, limit }).all();

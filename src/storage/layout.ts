@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import { asMessageId, messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import type { PendingRecord, StoredMessage } from './store.ts';
+import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
 
 /** Rises when stored bytes change their meaning: a newer folder is refused, an older index made again. */
 export const layoutVersion = 1;
@@ -24,9 +24,13 @@ export const logSpaces = {
     key: 'seq',
     value: 'crc32, flags, arrival time, message id, message bytes',
   },
-  entryPoints: { prefix: 2, key: 'message id', value: 'highest seq that still needs it' },
+  entryPoints: {
+    prefix: 2,
+    key: 'message id',
+    value: 'highest seq that still needs it, flags, arrival time of its first child',
+  },
   epochs: { prefix: 3, key: 'first seq', value: 'log id, last seq before the first' },
-  state: { prefix: 4, key: 'name', value: 'layout, network, cut' },
+  state: { prefix: 4, key: 'name', value: 'layout, network, cut, cleared' },
 } as const satisfies Record<string, Space>;
 
 export const indexSpaces = {
@@ -54,6 +58,12 @@ export const minIndexRecordBytes = 1 + idBytes + u64Bytes;
 export interface KeyRange {
   readonly gte: Buffer;
   readonly lt: Buffer;
+}
+
+/** Both included. */
+export interface SeqRange {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
 }
 
 export function spaceRange(space: Space): KeyRange {
@@ -119,7 +129,8 @@ export const entryPointKey = (id: Uint8Array): Buffer => bytesKey(logSpaces.entr
 export const idKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.ids, id);
 export const pendingKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.pending, id);
 
-export type LogStateName = 'layout' | 'network' | 'cut';
+/** `cleared`: up to there no record is left below the cut. */
+export type LogStateName = 'layout' | 'network' | 'cut' | 'cleared';
 export const logStateKey = (name: LogStateName): Buffer =>
   bytesKey(logSpaces.state, Buffer.from(name));
 export const positionKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('position'));
@@ -136,6 +147,28 @@ export function childKey(parentSeq: number, isLazy: boolean, childSeq: number): 
   key[1 + u64Bytes] = isLazy ? lazyFlag : 0;
   writeU64(key, childSeq, 2 + u64Bytes);
   return key;
+}
+
+/** The child is `seqOfKey`. */
+export function parentOfChildKey(key: Buffer): number {
+  return readU64(key, 1);
+}
+
+/** All children of the parents `firstSeq` to `lastSeq`. */
+export function familyRange(firstSeq: number, lastSeq: number): KeyRange {
+  return { gte: childKey(firstSeq, false, 0), lt: childKey(lastSeq + 1, false, 0) };
+}
+
+/** The children `firstSeq` to `lastSeq` of one parent. */
+export function childrenBetween(
+  parentSeq: number,
+  isLazy: boolean,
+  { firstSeq, lastSeq }: SeqRange,
+): KeyRange {
+  return {
+    gte: childKey(parentSeq, isLazy, firstSeq),
+    lt: childKey(parentSeq, isLazy, lastSeq + 1),
+  };
 }
 
 export function childRange(parentSeq: number, which: 'all' | 'not lazy'): KeyRange {
@@ -220,6 +253,30 @@ export function decodeEpoch(key: Buffer, value: Buffer): Epoch {
   };
 }
 
+const pointFlags = { lazy: lazyFlag, held: 2, hasChild: 4 } as const;
+
+export function encodeEntryPoint(point: EntryPoint): Buffer {
+  const value = Buffer.allocUnsafe(2 * u64Bytes + 1);
+  writeU64(value, point.neededSeq, 0);
+  value[u64Bytes] =
+    (point.isLazy ? pointFlags.lazy : 0) |
+    (point.isHeld ? pointFlags.held : 0) |
+    (point.firstChildMs === undefined ? 0 : pointFlags.hasChild);
+  writeU64(value, point.firstChildMs ?? 0, u64Bytes + 1);
+  return value;
+}
+
+/** Logs that were never cut may hold the number alone, for the genesis. */
+export function decodeEntryPoint(value: Buffer): EntryPoint {
+  const flags = value[u64Bytes] ?? 0;
+  return {
+    neededSeq: readU64(value, 0),
+    isLazy: (flags & pointFlags.lazy) !== 0,
+    isHeld: (flags & pointFlags.held) !== 0,
+    firstChildMs: (flags & pointFlags.hasChild) === 0 ? undefined : readU64(value, u64Bytes + 1),
+  };
+}
+
 export interface Network {
   readonly name: string;
   readonly id: bigint;
@@ -269,6 +326,11 @@ export function encodePending(record: PendingRecord): Buffer {
 
 export function decodePending(id: MessageId, value: Buffer): PendingRecord {
   return { id, arrivalMs: readU64(value, 0), bytes: value.subarray(u64Bytes) };
+}
+
+/** The id that `idText` was made of. */
+export function idOfText(text: string): MessageId {
+  return asMessageId(Buffer.from(text, 'latin1'));
 }
 
 /** An id as the key of a Map or Set: 32 one-byte characters. */

@@ -6,17 +6,25 @@ import { hexOf } from '../protocol/bytes.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { append } from './append.ts';
 import type { Shelves } from './append.ts';
+import { cutSlice, readSlice } from './cut.ts';
 import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
 import type { WriteFailure } from './database.ts';
+import { adoptedPoints, releasedPoints } from './entry-points.ts';
+import { Holds } from './holds.ts';
+import { idText } from './layout.ts';
 import { reopenWhenPossible } from './reopen.ts';
 import type {
   BackwardsPage,
+  CutSlice,
+  CutWish,
+  EntryPointRecord,
   Facts,
   FoundMessage,
   IndexPage,
   LogPage,
+  NewEntryPoint,
   NewRecord,
-  PendingPage,
+  IdPage,
   PendingRecord,
   Store,
   StoreState,
@@ -45,6 +53,7 @@ export class LevelStore implements Store {
   #acknowledgedSeq: number;
   #lastWrite: Promise<unknown> = Promise.resolve();
   #reopening: Promise<void> = Promise.resolve();
+  readonly #holds = new Holds();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
@@ -71,6 +80,10 @@ export class LevelStore implements Store {
     return this.#shelves.log.countFrom(0);
   }
 
+  get entryPointCount(): number {
+    return this.#shelves.log.entryPoints.size;
+  }
+
   state(): StoreState {
     const damage = this.#damage?.message;
     return this.#failure === undefined
@@ -90,6 +103,32 @@ export class LevelStore implements Store {
 
   removePending(ids: readonly MessageId[]): Promise<void> {
     return this.#write(({ index }) => index.removePending(ids));
+  }
+
+  async cut({ upToSeq, keepIds = [], before }: CutWish): Promise<CutSlice | undefined> {
+    const slice = await this.#read(({ log }) => readSlice(log, upToSeq));
+    if (slice === undefined) return undefined;
+    await before?.(slice.records);
+    const keep = new Set(keepIds.map(idText));
+    const isKept = (key: string): boolean => keep.has(key) || this.#holds.has(key);
+    const isDone = await this.#write((shelves) => cutSlice(shelves, slice, isKept));
+    const records = isDone ? slice.records : [];
+    const sizeBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return { cutSeq: this.cutSeq, messageCount: records.length, sizeBytes };
+  }
+
+  hold(ids: readonly MessageId[]): Disposable {
+    return this.#holds.hold(ids);
+  }
+
+  adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {
+    return this.#write(({ log }) => log.changeEntryPoints(adoptedPoints(log, points)));
+  }
+
+  releaseEntryPoints(): Promise<void> {
+    return this.#write(({ log }) =>
+      log.changeEntryPoints(releasedPoints(log, (key) => this.#holds.has(key))),
+    );
   }
 
   /** In the order of the calls. Whatever waits behind a failed write fails too. */
@@ -197,11 +236,15 @@ export class LevelStore implements Store {
     return this.#read(({ log }) => log.readBackwards(page));
   }
 
+  readEntryPoints(page: IdPage): Promise<readonly EntryPointRecord[]> {
+    return this.#read(({ log }) => log.readEntryPoints(page));
+  }
+
   getPending(id: MessageId): Promise<PendingRecord | undefined> {
     return this.#read(({ index }) => index.getPending(id));
   }
 
-  readPending(page: PendingPage): Promise<readonly PendingRecord[]> {
+  readPending(page: IdPage): Promise<readonly PendingRecord[]> {
     return this.#read(({ index }) => index.readPending(page));
   }
 

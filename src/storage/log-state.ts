@@ -5,9 +5,11 @@ import { genesisId } from '../protocol/ids.ts';
 import { commit, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import {
+  decodeEntryPoint,
   decodeEpoch,
   decodeNetwork,
   decodeNumber,
+  encodeEntryPoint,
   encodeEpoch,
   encodeNetwork,
   encodeNumber,
@@ -21,16 +23,19 @@ import {
   spaceRange,
 } from './layout.ts';
 import type { Epoch, Network } from './layout.ts';
+import type { EntryPoint } from './store.ts';
 
 const pageSizes = { first: 1_000, next: 1_000 };
 
 export interface LogState {
   readonly isNew: boolean;
   readonly cutSeq: number;
+  /** Up to there nothing is left of what was cut. */
+  readonly clearedSeq: number;
   /** Ascending, at least one. */
   readonly epochs: readonly Epoch[];
   /** By `idText`. */
-  readonly entryPoints: ReadonlySet<string>;
+  readonly entryPoints: Map<string, EntryPoint>;
 }
 
 /** 16 random bytes: no two logs, and no two epochs of one, have the same. */
@@ -38,12 +43,20 @@ export function drawLogId(): Buffer {
   return randomBytes(16);
 }
 
+const genesis: EntryPoint = {
+  neededSeq: 0,
+  isLazy: false,
+  firstChildMs: undefined,
+  isHeld: false,
+};
+
 /** Throws STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, STORE_OPEN_FAILED. */
 export async function loadLogState(db: Database, network: Network): Promise<LogState> {
-  const [layout, owner, cut] = await db.getMany([
+  const [layout, owner, cut, cleared] = await db.getMany([
     logStateKey('layout'),
     logStateKey('network'),
     logStateKey('cut'),
+    logStateKey('cleared'),
   ]);
   const isNew = layout === undefined;
   if (isNew) await giveBirth(db, network);
@@ -54,6 +67,7 @@ export async function loadLogState(db: Database, network: Network): Promise<LogS
   return {
     isNew,
     cutSeq: cut === undefined ? 0 : decodeNumber(cut),
+    clearedSeq: cleared === undefined ? 0 : decodeNumber(cleared),
     epochs: await readEpochs(db),
     entryPoints: await readEntryPoints(db),
   };
@@ -66,7 +80,7 @@ async function giveBirth(db: Database, network: Network): Promise<void> {
   batch.put(logStateKey('layout'), encodeNumber(layoutVersion));
   batch.put(logStateKey('network'), encodeNetwork(network));
   batch.put(logStateKey('cut'), encodeNumber(0));
-  batch.put(entryPointKey(genesisId), encodeNumber(0));
+  batch.put(entryPointKey(genesisId), encodeEntryPoint(genesis));
   batch.put(epochKey(firstEpoch.firstSeq), encodeEpoch(firstEpoch));
   await commit(batch, { sync: true });
 }
@@ -110,10 +124,11 @@ async function readEpochs(db: Database): Promise<Epoch[]> {
   return epochs;
 }
 
-async function readEntryPoints(db: Database): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const page of pagesOf(db.keys(spaceRange(logSpaces.entryPoints)), pageSizes)) {
-    for (const key of page) ids.add(idText(idOfKey(key)));
+/** Some 150 bytes each. A cut leaves as many as the Tangle is wide, and one for each old parent that was named. */
+async function readEntryPoints(db: Database): Promise<Map<string, EntryPoint>> {
+  const points = new Map<string, EntryPoint>();
+  for await (const page of pagesOf(db.iterator(spaceRange(logSpaces.entryPoints)), pageSizes)) {
+    for (const [key, value] of page) points.set(idText(idOfKey(key)), decodeEntryPoint(value));
   }
-  return ids;
+  return points;
 }

@@ -1,40 +1,64 @@
 // The log database: solid messages in the order of their sequence numbers. The truth of the store.
 import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
-import type { MessageId } from '../protocol/ids.ts';
-import { commit, maxBatchMessages, pagesOf } from './database.ts';
-import type { Database } from './database.ts';
+import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
+import type { Batch, Database } from './database.ts';
 import { countMessages, isSuccessor, seqBeforeNewest } from './epochs.ts';
 import {
+  decodeEntryPoint,
   decodeRecord,
+  encodeEntryPoint,
   encodeEpoch,
   encodeNumber,
   encodeRecord,
   entryPointKey,
   epochKey,
   hasProvenBytes,
-  idText,
+  idOfKey,
+  idOfText,
+  logSpaces,
+  logStateKey,
   messageKey,
   messageRange,
   seqOfKey,
+  spaceRange,
 } from './layout.ts';
-import type { Epoch, KeyRange } from './layout.ts';
+import type { Epoch, KeyRange, SeqRange } from './layout.ts';
 import { drawLogId } from './log-state.ts';
 import type { LogState } from './log-state.ts';
-import type { BackwardsPage, LogPage, NewRecord, StoredMessage } from './store.ts';
+import type {
+  BackwardsPage,
+  EntryPoint,
+  EntryPointRecord,
+  IdPage,
+  LogPage,
+  NewRecord,
+  StoredMessage,
+} from './store.ts';
 
 const keyPageSizes = { first: 1_000, next: 1_000 };
 const maxRecordsPerPage = 64;
 
 export interface LogRecord extends Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> {
-  /** Those of its parents that are entry points. */
-  readonly entryPoints: readonly MessageId[];
+  /** Those of its parents that are entry points, with their first child so far. */
+  readonly entryPoints: readonly NamedEntryPoint[];
 }
+
+export interface NamedEntryPoint extends Pick<EntryPoint, 'firstChildMs'> {
+  /** `idText` of the id. */
+  readonly key: string;
+}
+
+/** By `idText`; undefined for one that goes. */
+export type EntryPointChanges = ReadonlyMap<string, EntryPoint | undefined>;
 
 export class Log {
   readonly #db: Database;
   readonly #isSynced: boolean;
   readonly #state: LogState;
+  readonly #entryPoints: Map<string, EntryPoint>;
+  #cutSeq: number;
+  #clearedSeq: number;
   #epochs: readonly Epoch[];
   #lastSeq: number;
   #lastArrivalMs = 0;
@@ -44,6 +68,9 @@ export class Log {
     this.#isSynced = isSynced;
     this.#state = state;
     this.#epochs = state.epochs;
+    this.#entryPoints = state.entryPoints;
+    this.#cutSeq = state.cutSeq;
+    this.#clearedSeq = state.clearedSeq;
     this.#lastSeq = state.cutSeq;
   }
 
@@ -84,7 +111,7 @@ export class Log {
   }
 
   get cutSeq(): number {
-    return this.#state.cutSeq;
+    return this.#cutSeq;
   }
 
   get lastSeq(): number {
@@ -101,29 +128,61 @@ export class Log {
     return countMessages(this.#epochs, { afterSeq, upToSeq: this.#lastSeq });
   }
 
+  get entryPoints(): ReadonlyMap<string, EntryPoint> {
+    return this.#entryPoints;
+  }
+
   /** By `idText` of the id. */
-  isEntryPoint(key: string): boolean {
-    return this.#state.entryPoints.has(key);
+  entryPoint(key: string): EntryPoint | undefined {
+    return this.#entryPoints.get(key);
+  }
+
+  /** In the order of ids. */
+  async readEntryPoints({ afterId, limit }: IdPage): Promise<readonly EntryPointRecord[]> {
+    const { gte, lt } = spaceRange(logSpaces.entryPoints);
+    const range = afterId === undefined ? { gte, lt } : { gt: entryPointKey(afterId), lt };
+    const found = await this.#db.iterator({ ...range, limit }).all();
+    return found.map(([key, value]) => ({ id: idOfKey(key), ...decodeEntryPoint(value) }));
   }
 
   /** One batch, with what entry points are needed for. Gives seqs, and times that never go back. */
   async append(records: readonly LogRecord[]): Promise<readonly StoredMessage[]> {
     assert.ok(records.length <= maxBatchMessages, 'recovery reckons with smaller appends');
     const batch = this.#db.batch();
-    const neededBy = new Map<string, { readonly id: MessageId; readonly seq: number }>();
+    const points = new Map<string, EntryPoint>();
     let arrivalMs = this.#lastArrivalMs;
     const stored = records.map((record, position) => {
       const seq = this.nextSeq + position;
       arrivalMs = Math.max(arrivalMs, record.arrivalMs);
-      for (const id of record.entryPoints) neededBy.set(idText(id), { id, seq });
+      for (const { key, firstChildMs } of record.entryPoints) {
+        const point = points.get(key) ?? this.#entryPoints.get(key);
+        const firstMs =
+          point?.firstChildMs ?? firstChildMs ?? (record.isLazy ? undefined : arrivalMs);
+        if (point) points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
+      }
       return { seq, arrivalMs, isLazy: record.isLazy, id: record.id, bytes: record.bytes };
     });
     for (const record of stored) batch.put(messageKey(record.seq), encodeRecord(record));
-    for (const { id, seq } of neededBy.values()) batch.put(entryPointKey(id), encodeNumber(seq));
+    putEntryPoints(batch, points);
     await commit(batch, { sync: this.#isSynced });
+    this.#keepEntryPoints(points);
     this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
     this.#lastArrivalMs = arrivalMs;
     return stored;
+  }
+
+  async changeEntryPoints(changes: EntryPointChanges): Promise<void> {
+    const batch = this.#db.batch();
+    putEntryPoints(batch, changes);
+    await commit(batch, { sync: true });
+    this.#keepEntryPoints(changes);
+  }
+
+  #keepEntryPoints(changes: EntryPointChanges): void {
+    for (const [key, point] of changes) {
+      if (point === undefined) this.#entryPoints.delete(key);
+      else this.#entryPoints.set(key, point);
+    }
   }
 
   /** Proven whole, which costs 1 us for 300 bytes. Throws STORE_RECORD_DAMAGED. */
@@ -225,8 +284,69 @@ export class Log {
       for (const key of keys) batch.del(key);
     }
     batch.put(epochKey(epoch.firstSeq), encodeEpoch(epoch));
+    const points = await this.#withoutLostChildren(keepSeq);
+    putEntryPoints(batch, points);
     await commit(batch, { sync: true });
+    this.#keepEntryPoints(points);
     this.#epochs = [...this.#epochs, epoch];
     this.#lastSeq = keepSeq;
+  }
+
+  /** An entry point whose first child is lost is a tip again: else nothing could grow on it. */
+  async #withoutLostChildren(keepSeq: number): Promise<EntryPointChanges> {
+    const [newest] = await this.readBackwards({ beforeSeq: keepSeq + 1, limit: 1 });
+    const keptMs = newest?.arrivalMs ?? -1;
+    const bereft = [...this.#entryPoints].filter(
+      ([, point]) => (point.firstChildMs ?? -1) > keptMs,
+    );
+    return new Map(bereft.map(([key, point]) => [key, { ...point, firstChildMs: undefined }]));
+  }
+
+  // ---- the cut ----
+
+  /**
+   * One batch, always fsynced, because what lies below is removed next. Epochs go that explain no number
+   * above the cut.
+   */
+  async moveCut(cutSeq: number, changes: EntryPointChanges): Promise<void> {
+    assert.ok(this.#clearedSeq === this.#cutSeq, 'the slice before this one is removed');
+    assert.ok(cutSeq > this.#cutSeq && cutSeq < this.#lastSeq, 'the newest message stays');
+    const newest = this.#epochs.findLastIndex(({ firstSeq }) => firstSeq <= cutSeq + 1);
+    const batch = this.#db.batch();
+    batch.put(logStateKey('cut'), encodeNumber(cutSeq));
+    batch.put(logStateKey('cleared'), encodeNumber(this.#clearedSeq));
+    for (const { firstSeq } of this.#epochs.slice(0, newest)) batch.del(epochKey(firstSeq));
+    putEntryPoints(batch, changes);
+    await commit(batch, { sync: true });
+    this.#keepEntryPoints(changes);
+    this.#epochs = this.#epochs.slice(newest);
+    this.#cutSeq = cutSeq;
+  }
+
+  /** What lies below the cut and is not removed yet, one slice at most; damaged records are passed over. */
+  async readUncleared(): Promise<readonly StoredMessage[]> {
+    const records: StoredMessage[] = [];
+    const walk = messageRange(this.#clearedSeq + 1, this.#cutSeq + 1);
+    for await (const record of this.#records(walk, maxRecordsPerPage)) records.push(record);
+    return records;
+  }
+
+  get unclearedSeqs(): SeqRange {
+    return { firstSeq: this.#clearedSeq + 1, lastSeq: this.#cutSeq };
+  }
+
+  /** The range that `readUncleared` reads. That it is cleared is written with the next move of the cut. */
+  async clear(): Promise<void> {
+    if (this.#clearedSeq === this.#cutSeq) return;
+    await clearRange(this.#db, messageRange(this.#clearedSeq + 1, this.#cutSeq + 1));
+    this.#clearedSeq = this.#cutSeq;
+  }
+}
+
+function putEntryPoints(batch: Batch, changes: EntryPointChanges): void {
+  for (const [key, point] of changes) {
+    const at = entryPointKey(idOfText(key));
+    if (point === undefined) batch.del(at);
+    else batch.put(at, encodeEntryPoint(point));
   }
 }

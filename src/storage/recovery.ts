@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
+import { finishCut } from './cut.ts';
 import { isCorruption, maxBatchMessages, readOrDamaged, writeBufferBytes } from './database.ts';
 import { lastSeqUnder } from './epochs.ts';
 import {
@@ -70,6 +71,7 @@ async function bringUp(log: Log, place: IndexPlace, options: RecoveryOptions): P
     index = opening.use(await replaceIndexFolder(place, index));
   }
   await index.settle(log.logId, index.position?.indexedUpToSeq ?? 0);
+  await finishCut({ log, index });
   await refill(log, index, options);
   await catchUp(log, index, options);
   opening.move();

@@ -34,9 +34,40 @@ export interface Facts {
   readonly seq: number;
   readonly arrivalMs: number;
   readonly isLazy: boolean;
-  /** Arrival of the first child that is not lazy. Of the entry points only the genesis has children. */
+  /** Arrival of the first child that is not lazy, also of one that was pruned since. */
   readonly firstChildMs: number | undefined;
   readonly isEntryPoint: boolean;
+}
+
+/** What stays of a message that was pruned, or never was here, while stored messages name it as a parent. */
+export interface EntryPoint {
+  /** The highest seq that names it; it goes when the cut passes that. */
+  readonly neededSeq: number;
+  readonly isLazy: boolean;
+  readonly firstChildMs: number | undefined;
+  /** Brought by a catch-up that has not ended: stays, needed or not. */
+  readonly isHeld: boolean;
+}
+
+export interface EntryPointRecord extends EntryPoint {
+  readonly id: MessageId;
+}
+
+export interface CutWish {
+  /** As far as the cut may move; the newest message always stays. */
+  readonly upToSeq: number;
+  /** Stay solid as entry points, whether or not anything names them: the tips. */
+  readonly keepIds?: readonly MessageId[] | undefined;
+  /** Sees what goes before it goes. When it fails, nothing does. */
+  readonly before?: ((records: readonly StoredMessage[]) => Promise<void>) | undefined;
+}
+
+/** What one slice took away. */
+export interface CutSlice {
+  readonly cutSeq: number;
+  readonly messageCount: number;
+  /** Of the messages themselves. */
+  readonly sizeBytes: number;
 }
 
 export interface StoreState {
@@ -60,6 +91,7 @@ export interface Store extends AsyncDisposable {
   /** Messages up to this seq were pruned. */
   readonly cutSeq: number;
   readonly messageCount: number;
+  readonly entryPointCount: number;
   state(): StoreState;
 
   /**
@@ -70,6 +102,23 @@ export interface Store extends AsyncDisposable {
   append(records: readonly NewRecord[]): Promise<readonly number[]>;
   addPending(records: readonly PendingRecord[]): Promise<void>;
   removePending(ids: readonly MessageId[]): Promise<void>;
+
+  /**
+   * Prunes the oldest messages, one slice of at most 1 000: they are gone for every read once it resolves.
+   * Those that stored messages still name become entry points. Undefined when nothing was left to cut.
+   */
+  cut(wish: CutWish): Promise<CutSlice | undefined>;
+  /**
+   * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what was
+   * found to be a parent is one still when its child is appended.
+   */
+  hold(ids: readonly MessageId[]): Disposable;
+  /** In the order of ids. */
+  readEntryPoints(page: IdPage): Promise<readonly EntryPointRecord[]>;
+  /** The boundary of a log that is taken over: these count as solid and stay until they are released. */
+  adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void>;
+  /** The catch-up has ended: of all entry points, what no message needs goes, the genesis included. */
+  releaseEntryPoints(): Promise<void>;
 
   /** In the order of the ids; undefined for what is not solid here. */
   facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]>;
@@ -86,7 +135,7 @@ export interface Store extends AsyncDisposable {
   readLogBackwards(page: BackwardsPage): Promise<readonly StoredMessage[]>;
   getPending(id: MessageId): Promise<PendingRecord | undefined>;
   /** In the order of ids. */
-  readPending(page: PendingPage): Promise<readonly PendingRecord[]>;
+  readPending(page: IdPage): Promise<readonly PendingRecord[]>;
 }
 
 export interface FoundMessage {
@@ -110,7 +159,9 @@ export interface BackwardsPage {
   readonly limit: number;
 }
 
-export interface PendingPage {
+export interface IdPage {
   readonly afterId?: MessageId | undefined;
   readonly limit: number;
 }
+
+export type NewEntryPoint = Pick<EntryPointRecord, 'id' | 'isLazy' | 'firstChildMs'>;

@@ -6,11 +6,10 @@ import type { Index } from './index.ts';
 import { idText } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
-import type { Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
+import type { EntryPoint, Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
 
 /** Most parents have no child that is gone, so one seek answers. */
 const firstChildSizes = { first: 1, next: 64 };
-/** Bounds the message bytes in memory while children are looked up. */
 /** Bodies are read along, so that this many times 32 KiB is what one request holds. */
 const maxChildrenPerPage = 16;
 const maxFoundPerPage = 1_000;
@@ -18,7 +17,7 @@ const maxFoundPerPage = 1_000;
 const maxSeeks = 32;
 const genesisKey = idText(genesisId);
 
-/** The seq by which the index knows a parent's children; entry points but the genesis have none. */
+/** The seq by which the index knows a parent's children; entry points but the genesis have none there. */
 export function childrenSeqOf(key: string, facts: Facts): number | undefined {
   return facts.seq > 0 || key === genesisKey ? facts.seq : undefined;
 }
@@ -41,32 +40,49 @@ export class View {
     return carries(record, id) ? record : undefined;
   }
 
+  /** What memory knows. By `idText`. */
+  recall(key: string): Facts | undefined {
+    const facts = this.#recent.get(key);
+    return facts && this.#standing(key, facts);
+  }
+
+  /** Memory is not told of a cut: what lies below it now is an entry point, or gone. */
+  #standing(key: string, facts: Facts): Facts | undefined {
+    if (facts.seq > this.#log.cutSeq) return facts;
+    const point = this.#log.entryPoint(key);
+    if (point === undefined) return undefined;
+    const firstChildMs = point.firstChildMs ?? (facts.seq === 0 ? facts.firstChildMs : undefined);
+    return { ...entryPointFacts(point), firstChildMs };
+  }
+
   async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
     const keys = ids.map(idText);
-    const recent = keys.map((key) => this.#recent.get(key));
+    const recent = keys.map((key) => this.recall(key));
     const missing = ids.filter((_, position) => recent[position] === undefined);
     if (missing.length === 0) return recent;
     const { changeCount } = this.#recent;
     const read = await this.#readFacts(missing);
     return keys.map((key, position) => {
       const facts = recent[position] ?? read.get(key);
-      return facts && this.#recent.keepRead(key, facts, changeCount);
+      return facts && this.#standing(key, this.#recent.keepRead(key, facts, changeCount));
     });
   }
 
   async #readFacts(ids: readonly MessageId[]): Promise<Map<string, Facts>> {
     const found = new Map<string, Facts>();
     for (const key of ids.map(idText)) {
-      if (this.#log.isEntryPoint(key)) found.set(key, entryPointFacts);
+      const point = this.#log.entryPoint(key);
+      if (point !== undefined) found.set(key, entryPointFacts(point));
     }
     for (const record of await this.#believed(ids)) {
       const key = idText(record.id);
-      found.set(key, childlessFacts(record, found.has(key)));
+      found.set(key, newFacts(record, this.#log.entryPoint(key)));
     }
     const entries = [...found];
     for (let from = 0; from < entries.length; from += maxSeeks) {
       const seeks = entries.slice(from, from + maxSeeks).map(async ([key, facts]) => {
-        found.set(key, { ...facts, firstChildMs: await this.#firstChildMs(key, facts) });
+        const firstChildMs = facts.firstChildMs ?? (await this.#firstChildMs(key, facts));
+        found.set(key, { ...facts, firstChildMs });
       });
       await Promise.all(seeks);
     }
@@ -127,19 +143,21 @@ export class View {
   }
 }
 
-/** Of a message before it has children. */
-export function childlessFacts(record: StoredMessage, isEntryPoint: boolean): Facts {
+/** Of a message before it has children here; it may be known as an entry point that had some. */
+export function newFacts(record: StoredMessage, point: EntryPoint | undefined): Facts {
   const { seq, arrivalMs, isLazy } = record;
-  return { seq, arrivalMs, isLazy, firstChildMs: undefined, isEntryPoint };
+  return {
+    seq,
+    arrivalMs,
+    isLazy,
+    firstChildMs: point?.firstChildMs,
+    isEntryPoint: point !== undefined,
+  };
 }
 
-const entryPointFacts: Facts = {
-  seq: 0,
-  arrivalMs: 0,
-  isLazy: false,
-  firstChildMs: undefined,
-  isEntryPoint: true,
-};
+function entryPointFacts({ isLazy, firstChildMs }: EntryPoint): Facts {
+  return { seq: 0, arrivalMs: 0, isLazy, firstChildMs, isEntryPoint: true };
+}
 
 function carries(record: StoredMessage | undefined, id: MessageId): record is StoredMessage {
   return record !== undefined && Buffer.compare(record.id, id) === 0;

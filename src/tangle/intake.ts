@@ -173,7 +173,7 @@ export class Intake implements AsyncDisposable {
   }
 
   async #process(tickets: TicketBook): Promise<void> {
-    const book = new ParentBook((ids) => this.#deps.store.facts(ids));
+    using book = new ParentBook(this.#deps.store);
     const examined = tickets.examine((bytes) => examine(bytes, this.#options.networkId));
     await book.load(examined.flatMap(({ id, message }) => [id, ...message.parents]));
     const candidates = this.#keepNew(examined, tickets, book);
@@ -184,6 +184,7 @@ export class Intake implements AsyncDisposable {
       maxFreed,
     });
     await this.#storeSolid(plan, book);
+    await this.#forget(plan.orphaned);
     for (const { key, id } of plan.solid) tickets.settle(key, { kind: 'accepted', id });
     await this.#holdBlocked(plan.blocked, tickets, book);
     this.#tellMissing(examined, tickets, book);
@@ -243,6 +244,13 @@ export class Intake implements AsyncDisposable {
     this.#solidifier.commit(plan.solid);
     this.#deps.tips.add(records);
     this.#deps.announce?.(plan.solid);
+  }
+
+  /** Pruning took a parent while they waited for another one: they are as new as if they never came. */
+  async #forget(orphaned: readonly Candidate[]): Promise<void> {
+    if (orphaned.length === 0) return;
+    await this.#deps.store.removePending(orphaned.map(({ id }) => id));
+    for (const { key } of orphaned) this.#solidifier.drop(key);
   }
 
   /** Clients must name solid parents; what neighbours send may wait for its parents. */

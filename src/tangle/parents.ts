@@ -10,13 +10,19 @@ interface KnownParent {
   firstChildMs: number | undefined;
 }
 
-export class ParentBook {
-  readonly #readFacts: Store['facts'];
+/** Holds what it has read against the cut until it is disposed of. */
+export class ParentBook implements Disposable {
+  readonly #store: Pick<Store, 'facts' | 'hold'>;
+  readonly #holds = new DisposableStack();
   readonly #known = new Map<string, KnownParent>();
   readonly #asked = new Set<string>();
 
-  constructor(readFacts: Store['facts']) {
-    this.#readFacts = readFacts;
+  constructor(store: Pick<Store, 'facts' | 'hold'>) {
+    this.#store = store;
+  }
+
+  [Symbol.dispose](): void {
+    this.#holds.dispose();
   }
 
   /** Reads what is not in the book yet, each id once. */
@@ -31,7 +37,8 @@ export class ParentBook {
       keys.push(key);
     }
     if (unread.length === 0) return;
-    const facts = await this.#readFacts(unread);
+    this.#holds.use(this.#store.hold(unread));
+    const facts = await this.#store.facts(unread);
     for (const [position, key] of keys.entries()) {
       const fact = facts[position];
       if (fact !== undefined) {

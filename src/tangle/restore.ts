@@ -2,13 +2,16 @@
 // store was reopened.
 import { TangleError } from '../errors.ts';
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId, messageIdHex, messageIdOf } from '../protocol/ids.ts';
+import { messageIdHex, messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { PendingRecord, Store } from '../storage/store.ts';
 import { candidateOf } from './candidate.ts';
 import type { Candidate } from './candidate.ts';
 import { ParentBook } from './parents.ts';
 import type { Solidifier } from './solidifier.ts';
+import { maxTips } from './tips.ts';
+
+type TipSource = Pick<Store, 'readLogBackwards' | 'readEntryPoints'>;
 
 /** Newest messages looked at for tips. Measured: 10 000 cost about 60 ms. */
 const tipScanMessages = 10_000;
@@ -17,9 +20,10 @@ const pageSize = 500;
 /**
  * The tips of the newest part of the log, oldest first: messages that are not lazy and that no message
  * that is not lazy names. Goes on past `tipScanMessages` until there is at least one, so that a flood of
- * lazy messages cannot leave the pool empty; the genesis when the log is empty.
+ * lazy messages cannot leave the pool empty; entry points that wait for a child when it is (the genesis in
+ * a new log, tips that such a flood has pushed below the cut).
  */
-export async function tipsFromLog(store: Pick<Store, 'readLogBackwards'>): Promise<MessageId[]> {
+export async function tipsFromLog(store: TipSource): Promise<MessageId[]> {
   const named = new Set<string>();
   const tips: MessageId[] = [];
   let seen = 0;
@@ -35,7 +39,20 @@ export async function tipsFromLog(store: Pick<Store, 'readLogBackwards'>): Promi
     if (page.length < pageSize) break;
     seen += page.length;
   }
-  return tips.length === 0 ? [genesisId] : tips.toReversed();
+  return tips.length === 0 ? tipsBelowCut(store, named) : tips.toReversed();
+}
+
+async function tipsBelowCut(store: TipSource, named: ReadonlySet<string>): Promise<MessageId[]> {
+  const tips: MessageId[] = [];
+  let afterId: MessageId | undefined;
+  do {
+    const page = await store.readEntryPoints({ afterId, limit: pageSize });
+    for (const { id, isLazy, firstChildMs } of page) {
+      if (!isLazy && firstChildMs === undefined && !named.has(messageIdHex(id))) tips.push(id);
+    }
+    afterId = page.at(-1)?.id;
+  } while (afterId !== undefined && tips.length < maxTips);
+  return tips;
 }
 
 /** A waiting message as it lies in the store; undefined when it is damaged there, which costs a refetch. */
@@ -60,7 +77,7 @@ export async function restorePending(store: Store, solidifier: Solidifier): Prom
   for (;;) {
     const page = await store.readPending({ afterId, limit: pageSize });
     const candidates = page.flatMap((record) => pendingCandidate(record) ?? []);
-    const book = new ParentBook((ids) => store.facts(ids));
+    using book = new ParentBook(store);
     await book.load(candidates.flatMap(({ id, message }) => [id, ...message.parents]));
     const intact = new Set(candidates.map(({ key }) => key));
     const leaving = page.map(({ id }) => id).filter((id) => !intact.has(messageIdHex(id)));

@@ -39,6 +39,8 @@ export interface Plan {
   readonly solid: readonly Candidate[];
   /** Candidates with a parent that is not solid. */
   readonly blocked: readonly Candidate[];
+  /** They waited for their last parent, and now another one is gone. */
+  readonly orphaned: readonly Candidate[];
 }
 
 export class Solidifier {
@@ -209,11 +211,14 @@ class Walk {
   readonly #missing = new Map<string, number>();
   readonly #children = new Map<string, Candidate[]>();
   readonly #solid: Candidate[] = [];
+  readonly #orphaned: Candidate[] = [];
+  readonly #isSolid: PlanInput['isSolid'];
   readonly #reached = new Set<string>();
   #next = 0;
 
   constructor(input: PlanInput) {
     this.#candidates = input.candidates;
+    this.#isSolid = input.isSolid;
     for (const candidate of input.candidates) {
       const blockers = candidate.parentKeys.filter((key) => !input.isSolid(key));
       this.#missing.set(candidate.key, blockers.length);
@@ -226,9 +231,15 @@ class Walk {
     }
   }
 
-  /** Waiting messages whose parents are all solid or stand earlier in this walk. */
+  /** Waiting messages whose parents are all solid or stand earlier in this walk, unless one was pruned. */
   start(free: readonly Candidate[]): void {
-    for (const candidate of free) this.#reach(candidate);
+    for (const candidate of free) {
+      const isWhole = candidate.parentKeys.every(
+        (key) => this.#isSolid(key) || this.#reached.has(key),
+      );
+      if (isWhole) this.#reach(candidate);
+      else this.#orphaned.push(candidate);
+    }
   }
 
   /** Follows children as far as their bytes are at hand; returns the waiting ones that became free. */
@@ -250,6 +261,7 @@ class Walk {
     return {
       solid: this.#solid,
       blocked: this.#candidates.filter((candidate) => !this.#reached.has(candidate.key)),
+      orphaned: this.#orphaned,
     };
   }
 

@@ -4,10 +4,11 @@ import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import type {
   BackwardsPage,
+  EntryPointRecord,
   Facts,
   LogPage,
   NewRecord,
-  PendingPage,
+  IdPage,
   PendingRecord,
   Store,
   StoredMessage,
@@ -34,6 +35,8 @@ export class MemoryStore implements Store {
   get messageCount(): number {
     return this.#log.length;
   }
+
+  readonly entryPointCount = 1;
 
   state(): { readonly writable: true } {
     return { writable: true };
@@ -66,6 +69,31 @@ export class MemoryStore implements Store {
   removePending(ids: readonly MessageId[]): Promise<void> {
     for (const id of ids) this.#pending.delete(messageIdHex(id));
     return Promise.resolve();
+  }
+
+  cut(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  readEntryPoints({ afterId }: IdPage): Promise<readonly EntryPointRecord[]> {
+    if (afterId !== undefined) return Promise.resolve([]);
+    const firstChildMs = this.#firstChildMs.get(messageIdHex(genesisId));
+    return Promise.resolve([
+      { id: genesisId, neededSeq: 0, isLazy: false, firstChildMs, isHeld: false },
+    ]);
+  }
+
+  adoptEntryPoints(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  releaseEntryPoints(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  /** Nothing is ever cut here. */
+  hold(): Disposable {
+    return { [Symbol.dispose]: () => undefined };
   }
 
   facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
@@ -111,7 +139,7 @@ export class MemoryStore implements Store {
     return Promise.resolve(this.#pending.get(messageIdHex(id)));
   }
 
-  readPending({ afterId, limit }: PendingPage): Promise<readonly PendingRecord[]> {
+  readPending({ afterId, limit }: IdPage): Promise<readonly PendingRecord[]> {
     const after = afterId === undefined ? '' : hexOf(afterId);
     const ids = [...this.#pending.keys()].filter((key) => key > after).toSorted();
     return Promise.resolve(ids.slice(0, limit).flatMap((key) => this.#pending.get(key) ?? []));

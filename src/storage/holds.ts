@@ -1,0 +1,29 @@
+// Ids that somebody counts on at the moment: the cut leaves them solid.
+import type { MessageId } from '../protocol/ids.ts';
+import { idText } from './layout.ts';
+
+export class Holds {
+  /** How often each is held, by `idText`. */
+  readonly #counts = new Map<string, number>();
+
+  has(key: string): boolean {
+    return this.#counts.has(key);
+  }
+
+  hold(ids: readonly MessageId[]): Disposable {
+    let held = ids.map(idText);
+    for (const key of held) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        for (const key of held) this.#letGo(key);
+        held = [];
+      },
+    };
+  }
+
+  #letGo(key: string): void {
+    const count = (this.#counts.get(key) ?? 1) - 1;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
+  }
+}
