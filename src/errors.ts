@@ -124,6 +124,8 @@ export const errorTable = {
   TOKEN_MISSING: local('The route needs a token.'),
   TOKEN_INVALID: local('The token is not one of this node, has expired, or was revoked.'),
   SCOPE_MISSING: local('The token does not allow this.'),
+  TOKEN_UNKNOWN: local('There is no token with that id.'),
+  TOO_MANY_TOKENS: local('There are as many tokens as may be; revoke one.'),
   TOKEN_FILE_INVALID: local('A file with tokens of this node cannot be used.'),
   FORBIDDEN_HOST: local('The Host header names a machine this node does not answer for.'),
   INTERNAL: later('An unexpected fault of this node; it is logged.'),

@@ -1,12 +1,12 @@
 // The composition root: builds every part in order and hands each the few functions it needs. Closing is
 // the same list backwards.
 import { resolve } from 'node:path';
-import { openApiToken } from './api/api-token.ts';
 import { openMqtt } from './api/mqtt/open.ts';
 import type { MqttService } from './api/mqtt/open.ts';
-import type { GrantOf } from './api/scopes.ts';
 import { openApi } from './api/server.ts';
 import type { ApiDeps, HealthCheck } from './api/server.ts';
+import { openTokens } from './api/tokens.ts';
+import type { Tokens } from './api/tokens.ts';
 import { openWaitingRoom } from './api/waiting.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
@@ -73,11 +73,11 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   );
   neighbours = network;
   tangle.intake.tellWaiting();
-  const grantOf = await openApiToken(resolve(config.dataDir));
+  const tokens = await openTokens(resolve(config.dataDir), { clock: deps.clock ?? systemClock });
   const mqtt = config.mqtt.enabled
-    ? opening.use(await openMqttOf(config, deps, { tangle, grantOf }))
+    ? opening.use(await openMqttOf(config, deps, { tangle, tokens }))
     : undefined;
-  const parts = { loop, tangle, pow, network, mqtt, grantOf, metrics: new Metrics() };
+  const parts = { loop, tangle, pow, network, mqtt, tokens, metrics: new Metrics() };
   const apiDeps = apiDepsOf(config, deps, parts);
   await waiting[Symbol.asyncDispose]();
   const api = opening.use(await openApi(config.api, apiDeps));
@@ -99,9 +99,9 @@ function openPow({ pow, network }: Config, { log, clock = systemClock }: NodeDep
 function openMqttOf(
   { mqtt, api }: Config,
   { log }: NodeDeps,
-  { tangle, grantOf }: Pick<Parts, 'tangle' | 'grantOf'>,
+  { tangle, tokens }: Pick<Parts, 'tangle' | 'tokens'>,
 ): Promise<MqttService> {
-  const access = { grantOf, publicScopes: api.publicScopes };
+  const access = { grantOf: tokens.grantOf, publicScopes: api.publicScopes };
   return openMqtt(mqtt, { ...tangle, access, log: log.child({ component: 'mqtt' }) });
 }
 
@@ -111,13 +111,13 @@ interface Parts {
   readonly pow: PowService | undefined;
   readonly network: Network;
   readonly mqtt: MqttService | undefined;
-  readonly grantOf: GrantOf;
+  readonly tokens: Tokens;
   readonly metrics: Metrics;
 }
 
 /** What the API is handed of each part. */
 function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
-  const { loop, tangle, pow, network, mqtt, grantOf, metrics } = parts;
+  const { loop, tangle, pow, network, mqtt, tokens, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
   const health = (): HealthCheck[] => healthChecks({ store, loop, network });
   metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, mqtt, health }));
@@ -139,7 +139,8 @@ function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),
     mqtt: mqtt?.broker,
-    grantOf,
+    grantOf: tokens.grantOf,
+    tokens,
     log: log.child({ component: 'api' }),
   };
 }

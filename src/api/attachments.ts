@@ -40,7 +40,7 @@ export function makeStartAttach(deps: AttachmentsDeps): StartAttach {
   return ({ raw, body, grant }) => {
     const draft = draftFrom(body);
     if ((draft.nonce ?? 0n) === 0n) demand(grant, 'pow');
-    const client = clientOf(raw);
+    const client = clientOf({ raw, grant });
     const start = (): Attachment =>
       new Attachment(async ({ signal, onProgress }) => {
         const either = AbortSignal.any([signal, stopping]);

@@ -1,16 +1,27 @@
 // Whom a request counts for when work is shared out: a subscriber, not one of the addresses it can take.
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import type { Grant } from './scopes.ts';
+
+type RawRequest = Pick<IncomingMessage, 'socket' | 'headers'>;
 
 /** An IPv4 address, or the /64 of an IPv6 address: as `203.0.113.7`, `2001:db8:0:1::/64`. */
-export type ClientOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+export type AddressOf = (request: RawRequest) => string;
+
+/** Whoever shows a token is known by it, wherever the request comes from; all others by their address. */
+export type ClientOf = (request: { readonly raw: RawRequest; readonly grant: Grant }) => string;
+
+export function makeClientOf(ofAddress: AddressOf): ClientOf {
+  return ({ raw, grant: { tokenId } }) =>
+    tokenId === undefined ? ofAddress(raw) : `token ${tokenId}`;
+}
 
 /**
  * `trustedProxies` are addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For is believed. The client
  * is then the right-most address that is none of theirs: a proxy appends whom it sees, and what stands
  * left of that is the client's own word. An entry that is no address counts for the proxy that wrote it.
  */
-export function makeClientOf(trustedProxies: readonly string[] = []): ClientOf {
+export function makeAddressOf(trustedProxies: readonly string[] = []): AddressOf {
   const trusted = networksOf(trustedProxies);
   return ({ socket, headers }) => {
     let client = addressOf(socket.remoteAddress ?? '');

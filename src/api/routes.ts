@@ -29,6 +29,8 @@ import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
 import { tipsRoutes } from './routes/tips.ts';
 import type { TipsDeps } from './routes/tips.ts';
+import { tokensRoutes } from './routes/tokens.ts';
+import type { TokensRouteDeps } from './routes/tokens.ts';
 import { whyRoutes } from './routes/why.ts';
 import type { WhyRouteDeps } from './routes/why.ts';
 
@@ -44,6 +46,7 @@ export interface RouteDeps
     PeersDeps,
     PowDeps,
     TipsDeps,
+    TokensRouteDeps,
     WhyRouteDeps {
   readonly store: EventsDeps['store'] & MessagesDeps['store'] & SearchDeps['store'];
   readonly watchStored: EventsDeps['watchStored'];
@@ -65,6 +68,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   mqttRoutes(app, deps);
   whyRoutes(app, deps);
   peersRoutes(app, deps);
+  tokensRoutes(app, deps);
   metricsRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { makeApp } from './app.ts';
 import type { AppDeps } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
-import { makeClientOf } from './clients.ts';
+import { makeAddressOf, makeClientOf } from './clients.ts';
 import type { ApiServer } from './route.ts';
 import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
@@ -46,7 +46,7 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   const { log, grantOf, onAnswer } = deps;
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
   const app = makeApp({ bind, stopping: stopping.signal, access, log, onAnswer });
-  const clientOf = makeClientOf(options.trustedProxies);
+  const clientOf = makeClientOf(makeAddressOf(options.trustedProxies));
   addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
   try {
     await app.listen({ host: bind.address, port: bind.port });

@@ -9,6 +9,7 @@ import { dbReindex } from './db-reindex.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { read } from './read.ts';
 import { run } from './run.ts';
+import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts';
 
 /** In the order in which help lists them. */
 export const commands: readonly Command[] = [
@@ -18,6 +19,9 @@ export const commands: readonly Command[] = [
   peersList,
   peersAdd,
   peersRemove,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
   config,
   dbReindex,
   benchPow,

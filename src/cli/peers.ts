@@ -1,16 +1,12 @@
 // midge peers: the neighbours of a running node, listed, added, removed.
 import { Type } from 'typebox';
-import type { Static, TSchema } from 'typebox';
-import { ask } from './client.ts';
+import type { Static } from 'typebox';
+import { askOwner } from './ask-owner.ts';
 import { jsonFlag, parameterAt } from './command.ts';
-import type { Call, Command } from './command.ts';
+import type { Command } from './command.ts';
 import { escapeLine, jsonLine } from './escape.ts';
-import type { Question } from './exchange.ts';
 import { alignColumns, counted } from './layout.ts';
-import { nodeUrlOf } from './node-url.ts';
-import { ownerFlags, ownerTokenOf } from './owner.ts';
-
-const timeoutMs = 30_000;
+import { ownerFlags } from './owner.ts';
 
 const peerSchema = Type.Object({
   id: Type.String(),
@@ -35,7 +31,7 @@ export const peersList: Command = {
   details: 'The neighbours that the node knows, connected or not, and others that are connected.',
   examples: [['midge peers list', 'those of the node on this machine']],
   run: async (call) => {
-    const peers = await askOwner(call, { path: 'peers', method: 'GET' }, Type.Array(peerSchema));
+    const peers = await askOwner(call, { path: 'v1/peers', method: 'GET' }, Type.Array(peerSchema));
     call.print(call.flags.has(jsonFlag.flag) ? jsonLine(peers) : listView(peers));
   },
 };
@@ -53,7 +49,7 @@ export const peersAdd: Command = {
   run: async (call) => {
     const alias = call.flags.get(aliasFlag.flag);
     const body = JSON.stringify({ multiAddress: parameterAt(call, 0), alias });
-    const peer = await askOwner(call, { path: 'peers', method: 'POST', body }, peerSchema);
+    const peer = await askOwner(call, { path: 'v1/peers', method: 'POST', body }, peerSchema);
     const state = peer.connected ? 'connected' : 'not connected yet';
     call.print(
       call.flags.has(jsonFlag.flag)
@@ -72,23 +68,11 @@ export const peersRemove: Command = {
   examples: [['midge peers remove 12D3KooW…', 'by its peer id, which midge peers list shows']],
   run: async (call) => {
     const peerId = parameterAt(call, 0);
-    const path = `peers/${encodeURIComponent(peerId)}`;
+    const path = `v1/peers/${encodeURIComponent(peerId)}`;
     await askOwner(call, { path, method: 'DELETE' }, Type.Null());
     call.print(`${escapeLine(peerId)} is no neighbour any more.`);
   },
 };
-
-type PeersQuestion = Pick<Question, 'method' | 'body'> & { readonly path: string };
-
-function askOwner<Schema extends TSchema>(
-  call: Call,
-  { path, method, body }: PeersQuestion,
-  schema: Schema,
-): Promise<Static<Schema>> {
-  const url = new URL(`${nodeUrlOf(call).replace(/\/$/, '')}/api/v1/${path}`);
-  const question: Question = { method, timeoutMs, token: ownerTokenOf(call) };
-  return ask(url, body === undefined ? question : { ...question, body }, schema);
-}
 
 function nameOf({ alias, id }: Peer): string {
   return alias === undefined ? id : `${alias} (${id})`;

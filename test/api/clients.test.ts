@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { makeClientOf } from '../../src/api/clients.ts';
-import type { ClientOf } from '../../src/api/clients.ts';
+import { makeAddressOf } from '../../src/api/clients.ts';
+import type { AddressOf } from '../../src/api/clients.ts';
 import { openApi } from '../../src/api/server.ts';
 import { standIns, takingAttach } from './harness.ts';
 
-type Request = Parameters<ClientOf>[0];
+type Request = Parameters<AddressOf>[0];
 
 const from = (remoteAddress: string | undefined, forwardedFor?: string): Request =>
   ({
@@ -15,7 +15,7 @@ const from = (remoteAddress: string | undefined, forwardedFor?: string): Request
   }) as Request;
 
 describe('a client that connects by itself', () => {
-  const clientOf = makeClientOf();
+  const addressOf = makeAddressOf();
 
   it.each([
     ['203.0.113.7', '203.0.113.7'],
@@ -28,16 +28,16 @@ describe('a client that connects by itself', () => {
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     [undefined, 'unknown'],
   ])('%s is %s', (address, client) => {
-    expect(clientOf(from(address))).toBe(client);
+    expect(addressOf(from(address))).toBe(client);
   });
 
   it('is not believed who else it says it is', () => {
-    expect(clientOf(from('203.0.113.7', '198.51.100.1'))).toBe('203.0.113.7');
+    expect(addressOf(from('203.0.113.7', '198.51.100.1'))).toBe('203.0.113.7');
   });
 });
 
 describe('a client behind a trusted proxy', () => {
-  const clientOf = makeClientOf(['10.0.0.0/8', '127.0.0.1', 'fd00::/8']);
+  const addressOf = makeAddressOf(['10.0.0.0/8', '127.0.0.1', 'fd00::/8']);
 
   it.each([
     ['the one whom the proxy saw', '10.0.0.1', '198.51.100.1', '198.51.100.1'],
@@ -50,7 +50,7 @@ describe('a client behind a trusted proxy', () => {
     ['a machine of the proxies, if all are', '10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
     ['the proxy, when it says nothing', '10.0.0.1', undefined, '10.0.0.1'],
   ])('is %s', (_, ...[proxy, forwardedFor, client]) => {
-    expect(clientOf(from(proxy, forwardedFor))).toBe(client);
+    expect(addressOf(from(proxy, forwardedFor))).toBe(client);
   });
 
   it.each([
@@ -68,7 +68,7 @@ describe('a client behind a trusted proxy', () => {
     '9'.repeat(16_000),
     ','.repeat(16_000),
   ])('has no identity of its own for garbage: %j', (garbage) => {
-    expect(clientOf(from('10.0.0.1', garbage))).toBe('10.0.0.1');
+    expect(addressOf(from('10.0.0.1', garbage))).toBe('10.0.0.1');
   });
 });
 

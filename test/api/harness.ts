@@ -73,6 +73,11 @@ export const standIns: ApiDeps = {
     addNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_INVALID')),
     removeNeighbour: () => Promise.reject(new TangleError('NEIGHBOUR_UNKNOWN')),
   },
+  tokens: {
+    create: () => Promise.reject(new TangleError('TOO_MANY_TOKENS')),
+    list: () => Promise.resolve([]),
+    revoke: () => Promise.reject(new TangleError('TOKEN_UNKNOWN')),
+  },
   metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),
   log: silentLogger,

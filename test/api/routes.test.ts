@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
 import { maxBodyBytes } from '../../src/api/body.ts';
-import { makeClientOf } from '../../src/api/clients.ts';
+import { makeAddressOf, makeClientOf } from '../../src/api/clients.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { silentLogger } from '../../src/log.ts';
 import { standIns } from './harness.ts';
@@ -19,7 +19,7 @@ async function routes(): Promise<Set<string>> {
   app.addHook('onRoute', ({ url }) => {
     found.add(url);
   });
-  addRoutes(app, { ...standIns, clientOf: makeClientOf(), stopping });
+  addRoutes(app, { ...standIns, clientOf: makeClientOf(makeAddressOf()), stopping });
   // What comes after our own routes is the preflight of CORS.
   return new Set(found);
 }

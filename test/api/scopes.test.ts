@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
-import { makeClientOf } from '../../src/api/clients.ts';
+import { makeAddressOf, makeClientOf } from '../../src/api/clients.ts';
 import type { ApiServer } from '../../src/api/route.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { scopes } from '../../src/api/scopes.ts';
@@ -32,7 +32,7 @@ async function declaredRoutes(): Promise<Declared[]> {
     for (const name of [method].flat()) found.push({ method: name, url, scope: config?.scope });
   });
   const { signal: stopping } = new AbortController();
-  addRoutes(app, { ...standIns, clientOf: makeClientOf(), stopping });
+  addRoutes(app, { ...standIns, clientOf: makeClientOf(makeAddressOf()), stopping });
   return found.filter(({ method }) => method !== 'OPTIONS');
 }
 

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -87,7 +88,9 @@ export interface FakeNode extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-export async function openFakeNode(answer: (request: string) => Answer): Promise<FakeNode> {
+type AnswerTo = (request: string, headers: IncomingHttpHeaders) => Answer;
+
+export async function openFakeNode(answer: AnswerTo): Promise<FakeNode> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -95,7 +98,7 @@ export async function openFakeNode(answer: (request: string) => Answer): Promise
     request.on('end', () => {
       const line = `${request.method} ${request.url} ${Buffer.concat(chunks).toString()}`.trimEnd();
       requests.push(line);
-      const { status, headers, body } = answer(line);
+      const { status, headers, body } = answer(line, request.headers);
       response.writeHead(status, headers);
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });

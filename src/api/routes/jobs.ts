@@ -96,8 +96,8 @@ function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: J
       attachment.want(closeOf(reply));
       await Promise.race([attachment.admitted, delay(admissionMs, undefined, { ref: false })]);
       if (attachment.state.name === 'failed') throw attachment.state.error;
-      const { id: requestId, raw } = request;
-      const job = jobs.jobOf({ attachment, client: clientOf(raw), requestId });
+      const { id: requestId } = request;
+      const job = jobs.jobOf({ attachment, client: clientOf(request), requestId });
       attachment.onEnd((end) => {
         if (end.name === 'failed') logFault(end.error, requestId);
       });

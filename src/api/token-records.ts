@@ -1,0 +1,82 @@
+// tokens.json in the data folder: which tokens there are, and never the tokens themselves. The file is the truth: a
+// command may change it while the node runs.
+import { statSync } from 'node:fs';
+import { Type } from 'typebox';
+import type { Static } from 'typebox';
+import { Check } from 'typebox/schema';
+import { TangleError } from '../errors.ts';
+import { readIfThere, replaceFile } from '../files.ts';
+import { scopes } from './scopes.ts';
+
+export const recordSchema = Type.Object({
+  id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  scopes: Type.Array(Type.Enum(scopes), { minItems: 1, maxItems: scopes.length }),
+  createdAtMs: Type.Integer(),
+  expiresAtMs: Type.Integer(),
+});
+
+export type TokenRecord = Readonly<Static<typeof recordSchema>>;
+
+type Edit = (records: readonly TokenRecord[]) => readonly TokenRecord[];
+
+const fileSchema = Type.Object({ tokens: Type.Array(recordSchema) });
+
+export class TokenRecords {
+  readonly #path: string;
+  #records: readonly TokenRecord[] = [];
+  #stamp: string | undefined;
+  #lastChange: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Throws TOKEN_FILE_INVALID. */
+  async all(): Promise<readonly TokenRecord[]> {
+    const stamp = stampOf(this.#path);
+    if (stamp !== this.#stamp) {
+      this.#records = await readRecords(this.#path);
+      this.#stamp = stamp;
+    }
+    return this.#records;
+  }
+
+  /** One change after the other, each from what the file holds then. */
+  change(edit: Edit): Promise<void> {
+    const changed = this.#changeAfter(this.#lastChange, edit);
+    this.#lastChange = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #changeAfter(before: Promise<unknown>, edit: Edit): Promise<void> {
+    await before;
+    const tokens = edit(await this.all());
+    await replaceFile(this.#path, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
+  }
+}
+
+/** Differs when the file was replaced. Synchronous: a few us, where a promise for it costs some ten times as much. */
+function stampOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && [found.ino, found.mtimeNs, found.size].join(' ');
+}
+
+async function readRecords(path: string): Promise<readonly TokenRecord[]> {
+  const content = await readIfThere(path);
+  if (content === undefined) return [];
+  const file = parsed(content.toString('utf8'));
+  if (Check(fileSchema, file)) return file.tokens;
+  throw new TangleError(
+    'TOKEN_FILE_INVALID',
+    `${path} is no list of tokens; restore it from a copy, or remove it, which revokes all tokens.`,
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,134 @@
+// Tokens that the owner gives to others: JWTs, signed with a key of their own. A token counts while its record is
+// kept, so taking the record away revokes it.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { SignJWT, jwtVerify } from 'jose';
+import type { CryptoKey } from 'jose';
+import type { Clock } from '../clock.ts';
+import { TangleError } from '../errors.ts';
+import { openApiToken } from './api-token.ts';
+import type { Grant, GrantOf, Scope } from './scopes.ts';
+import { openSecret } from './secret-file.ts';
+import { TokenRecords } from './token-records.ts';
+import type { TokenRecord } from './token-records.ts';
+
+export const tokenLimits = {
+  /** Those that have not expired. */
+  count: 1_000,
+  lifetimeMs: 10 * 365 * 24 * 60 * 60_000,
+};
+
+/** Nothing else is accepted, whatever the header of a token says. */
+const algorithm = 'HS256';
+const audience = 'midge/api';
+
+export interface TokenRequest {
+  readonly scopes: readonly Scope[];
+  readonly lifetimeMs: number;
+  readonly name?: string | undefined;
+}
+
+export interface NewToken {
+  /** Told this once, and kept nowhere. */
+  readonly token: string;
+  readonly record: TokenRecord;
+}
+
+export interface TokensDeps {
+  readonly clock: Clock;
+}
+
+/** Opens what tells callers by their tokens: the owner's and those that the owner gave. Throws TOKEN_FILE_INVALID. */
+export async function openTokens(dataDir: string, deps: TokensDeps): Promise<Tokens> {
+  const ownerOf = await openApiToken(dataDir);
+  const secret = await openSecret(join(dataDir, 'tokens.key'));
+  // jose takes bytes, too, but imports them anew for each token: 45 us against 18 us.
+  const use = { name: 'HMAC', hash: 'SHA-256' };
+  const bytes = Buffer.from(secret, 'hex');
+  const key = await crypto.subtle.importKey('raw', bytes, use, false, ['sign', 'verify']);
+  const records = new TokenRecords(join(dataDir, 'tokens.json'));
+  await records.all();
+  return new Tokens(key, records, { ...deps, ownerOf });
+}
+
+export class Tokens {
+  readonly #key: CryptoKey;
+  readonly #records: TokenRecords;
+  readonly #clock: Clock;
+  readonly #ownerOf: GrantOf;
+
+  constructor(
+    key: CryptoKey,
+    records: TokenRecords,
+    { clock, ownerOf }: TokensDeps & { readonly ownerOf: GrantOf },
+  ) {
+    this.#key = key;
+    this.#records = records;
+    this.#clock = clock;
+    this.#ownerOf = ownerOf;
+  }
+
+  /** Throws TOO_MANY_TOKENS. */
+  async create({ scopes, lifetimeMs, name }: TokenRequest): Promise<NewToken> {
+    const nowMs = this.#clock.now();
+    const record: TokenRecord = {
+      id: randomBytes(8).toString('hex'),
+      ...(name === undefined ? {} : { name }),
+      scopes: [...new Set(scopes)],
+      createdAtMs: nowMs,
+      expiresAtMs: nowMs + lifetimeMs,
+    };
+    await this.#records.change((records) => {
+      const alive = records.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+      if (alive.length >= tokenLimits.count) throw new TangleError('TOO_MANY_TOKENS');
+      return [...alive, record];
+    });
+    const token = await new SignJWT()
+      .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
+      .setJti(record.id)
+      .setAudience(audience)
+      .setIssuedAt(Math.floor(nowMs / 1000))
+      .setExpirationTime(Math.ceil(record.expiresAtMs / 1000))
+      .sign(this.#key);
+    return { token, record };
+  }
+
+  /** Expired ones among them, until the next one is made. */
+  list(): Promise<readonly TokenRecord[]> {
+    return this.#records.all();
+  }
+
+  /** Counts from the next request on. Throws TOKEN_UNKNOWN. */
+  revoke(id: string): Promise<void> {
+    return this.#records.change((records) => {
+      const others = records.filter((record) => record.id !== id);
+      if (others.length === records.length) throw new TangleError('TOKEN_UNKNOWN');
+      return others;
+    });
+  }
+
+  readonly grantOf: GrantOf = async (token) =>
+    (await this.#ownerOf(token)) ?? (await this.#given(token));
+
+  async #given(token: string): Promise<Grant | undefined> {
+    const id = await this.#idOf(token);
+    const record = (await this.#records.all()).find((each) => each.id === id);
+    if (record === undefined || record.expiresAtMs <= this.#clock.now()) return undefined;
+    return { scopes: new Set(record.scopes), tokenId: record.id };
+  }
+
+  /** Undefined for what we have not signed. */
+  async #idOf(token: string): Promise<string | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key, {
+        algorithms: [algorithm],
+        audience,
+        requiredClaims: ['jti', 'exp'],
+        currentDate: new Date(this.#clock.now()),
+      });
+      return payload.jti;
+    } catch {
+      return undefined;
+    }
+  }
+}
