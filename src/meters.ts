@@ -1,12 +1,15 @@
 // What every part counts, brought to the table of metrics when somebody scrapes them.
+import type { ApiCounts } from './api/counts.ts';
 import type { MqttBroker, MqttStatus } from './api/mqtt/broker.ts';
 import type { Answered, HealthCheck } from './api/server.ts';
 import type { EventLoopWatch } from './event-loop.ts';
+import { countFiles } from './open-files.ts';
 import { TangleError } from './errors.ts';
 import type { Network } from './gossip/network.ts';
 import type { NeighbourMetrics } from './gossip/neighbour.ts';
-import type { Labels, MetricName, Metrics, Sample } from './metrics.ts';
+import type { Labels, MetricName, Sample } from './metrics.ts';
 import type { PowService } from './pow/service.ts';
+import type { Metrics } from './registry.ts';
 import type { PowStatus } from './pow/status.ts';
 import type { Store } from './storage/store.ts';
 import { version } from './summary.ts';
@@ -20,7 +23,9 @@ export interface Meters {
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
   readonly store: Pick<Store, 'messageCount' | 'lastSeq' | 'cutSeq' | 'state'>;
   readonly tips: Pick<TipPool, 'size'>;
-  readonly intake: Pick<Intake, 'counts' | 'pendingCount'>;
+  readonly intake: Pick<Intake, 'counts' | 'pendingCount' | 'queued'>;
+  /** Of the API. */
+  readonly counts: ApiCounts;
   readonly rate: Pick<RateMeter, 'perSecond'>;
   readonly pow: Pick<PowService, 'status'> | undefined;
   readonly network: {
@@ -35,6 +40,7 @@ export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
   yield* nodeSamples(meters);
   yield* storeSamples(meters);
   if (meters.pow !== undefined) yield* powSamples(meters.pow.status());
+  yield* apiSamples(meters.counts);
   if (meters.mqtt !== undefined) yield* mqttSamples(meters.mqtt.broker.status());
   yield* gossipSamples(meters.network);
 }
@@ -52,13 +58,23 @@ function* nodeSamples(meters: Meters): Generator<Sample, void, undefined> {
   yield ['midge_event_loop_delay_seconds', loop.maxDelayMs() / 1_000];
   yield ['process_cpu_seconds_total', (user + system) / 1e6];
   yield ['process_resident_memory_bytes', process.memoryUsage.rss()];
+  yield* fileSamples();
   yield ['process_start_time_seconds', Date.now() / 1_000 - process.uptime()];
+}
+
+/** Only where /proc is. */
+function* fileSamples(): Generator<Sample, void, undefined> {
+  const { openCount, maxCount } = countFiles();
+  if (openCount !== undefined) yield ['process_open_fds', openCount];
+  if (maxCount !== undefined) yield ['process_max_fds', maxCount];
 }
 
 function* storeSamples({ store, intake }: Meters): Generator<Sample, void, undefined> {
   for (const [outcome, count] of Object.entries(intake.counts)) {
     yield ['midge_intake_outcomes_total', count, { outcome }];
   }
+  yield ['midge_intake_queued_messages', intake.queued.messages];
+  yield ['midge_intake_queued_bytes', intake.queued.bytes];
   yield ['midge_intake_pending_messages', intake.pendingCount];
   yield ['midge_store_messages', store.messageCount];
   yield ['midge_store_last_seq', store.lastSeq];
@@ -69,12 +85,24 @@ function* storeSamples({ store, intake }: Meters): Generator<Sample, void, undef
 function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {
   yield ['midge_pow_cpu_budget_ratio', status.cpuBudget];
   yield ['midge_pow_cpu_used_ratio', status.usedShare];
+  yield ['midge_pow_cpu_seconds_total', status.cpuMs / 1_000];
+  yield ['midge_pow_hashes_total', status.hashes];
   yield ['midge_pow_hashes_per_second', status.hashesPerSecond];
   yield ['midge_pow_running_jobs', status.running];
   yield ['midge_pow_queued_jobs', status.queued];
   yield ['midge_pow_queue_size_jobs', status.queueSize];
   yield ['midge_pow_queued_hashes', status.queuedHashes];
   yield ['midge_pow_backing_off', Number(status.isBackingOff)];
+}
+
+function* apiSamples(counts: ApiCounts): Generator<Sample, void, undefined> {
+  yield ['midge_api_connections', counts.connections];
+  for (const [stream, count] of Object.entries(counts.listeners)) {
+    yield ['midge_events_listeners', count, { stream }];
+  }
+  for (const [code, count] of counts.refused) {
+    yield ['midge_api_refused_total', count, { reason: code.toLowerCase() }];
+  }
 }
 
 function* mqttSamples(status: MqttStatus): Generator<Sample, void, undefined> {

@@ -1,6 +1,5 @@
-// THE table of metrics, and the registry behind GET /metrics. Dashboards, alerts and docs/metrics.md come from the
-// table. Names are the field's where the meaning is the same; counters are counters here.
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+// THE table of metrics. GET /metrics, the dashboard, the alerts and docs/metrics.md come from it. Names are the
+// field's where the meaning is the same; counters are counters here.
 
 export interface MetricRow {
   readonly type: 'gauge' | 'counter' | 'histogram';
@@ -24,12 +23,9 @@ const histogram = (help: string, buckets: readonly number[], ...labels: string[]
   buckets,
 });
 
-const ofPeer = (help: string, ...labels: string[]): MetricRow => ({
-  ...gauge(help, ...labels),
-  isPrivate: true,
-});
+const ofPeer = (row: MetricRow): MetricRow => ({ ...row, isPrivate: true });
 
-const peerLabels = ['address', 'alias', 'id'] as const;
+const peer = ['address', 'alias', 'id'] as const;
 
 export const metricsTable = {
   // The node.
@@ -42,10 +38,14 @@ export const metricsTable = {
   midge_event_loop_delay_seconds: gauge('Longest delay of the event loop in the last 10 to 20 s.'),
   process_cpu_seconds_total: counter('CPU time of all threads, mining included.'),
   process_resident_memory_bytes: gauge('Memory of the process.'),
+  process_open_fds: gauge('Files and sockets that are open, where the system tells (Linux).'),
+  process_max_fds: gauge('Files and sockets that may be open, where the system tells (Linux).'),
   process_start_time_seconds: gauge('When the process started, as Unix time.'),
 
   // The door and the store.
   midge_intake_outcomes_total: counter('Messages at the door by what became of them.', 'outcome'),
+  midge_intake_queued_messages: gauge('Messages that wait at the door.'),
+  midge_intake_queued_bytes: gauge('Bytes of the messages that wait at the door.'),
   midge_intake_pending_messages: gauge('Messages that wait for their parents.'),
   midge_store_messages: gauge('Solid messages that are stored.'),
   midge_store_last_seq: gauge('Sequence number of the newest message.'),
@@ -55,6 +55,8 @@ export const metricsTable = {
   // Proof of work.
   midge_pow_cpu_budget_ratio: gauge('Share of all cores that mining may use.'),
   midge_pow_cpu_used_ratio: gauge('Share of all cores that mining uses.'),
+  midge_pow_cpu_seconds_total: counter('CPU time of mining.'),
+  midge_pow_hashes_total: counter('Hashes that were tried.'),
   midge_pow_hashes_per_second: gauge('Speed of all workers within the budget.'),
   midge_pow_running_jobs: gauge('Messages that are mined now.'),
   midge_pow_queued_jobs: gauge('Messages that wait to be mined.'),
@@ -90,6 +92,13 @@ export const metricsTable = {
     'url',
   ),
 
+  midge_api_refused_total: counter(
+    'Requests that were refused, by the reason of the error.',
+    'reason',
+  ),
+  midge_api_connections: gauge('Connections with the API, idle ones too.'),
+  midge_events_listeners: gauge('Who listens to server-sent events.', 'stream'),
+
   // MQTT.
   midge_mqtt_clients: gauge('Clients that are connected, over TCP or WebSocket.'),
   midge_mqtt_subscriptions: gauge('Topic filters of all clients together.'),
@@ -106,18 +115,16 @@ export const metricsTable = {
   midge_gossip_banned_peers: gauge('Peers that are kept out for harm they did.'),
   midge_gossip_banned_blocks: gauge('Blocks of addresses from which no strangers are let in.'),
 
-  // Each neighbour that is known or connected.
-  iota_gossip_peers_connected_count: ofPeer('1 while it is connected, else 0.', ...peerLabels),
-  iota_gossip_peers_message_count: ofPeer('Messages on its stream.', ...peerLabels, 'type'),
-  iota_gossip_peers_request_count: ofPeer('Requests on its stream.', ...peerLabels, 'type'),
-  iota_gossip_peers_heartbeat_count: ofPeer('Heartbeats on its stream.', ...peerLabels, 'type'),
+  // Each neighbour that is known or connected. Counts begin anew with each connection.
+  iota_gossip_peers_connected_count: ofPeer(gauge('1 while it is connected, else 0.', ...peer)),
+  iota_gossip_peers_message_count: ofPeer(counter('Messages on its stream.', ...peer, 'type')),
+  iota_gossip_peers_request_count: ofPeer(counter('Requests on its stream.', ...peer, 'type')),
+  iota_gossip_peers_heartbeat_count: ofPeer(counter('Heartbeats on its stream.', ...peer, 'type')),
   iota_gossip_peers_dropped_count: ofPeer(
-    'Frames to it that found no room.',
-    ...peerLabels,
-    'type',
+    counter('Frames to it that found no room.', ...peer, 'type'),
   ),
-  midge_sync_behind_messages: ofPeer('Messages of its log that are missing here.', 'id'),
-  midge_sync_behind_seconds: gauge('Since its log was last read to the end.', 'id'),
+  midge_sync_behind_messages: ofPeer(gauge('Messages of its log that are missing here.', 'id')),
+  midge_sync_behind_seconds: ofPeer(gauge('Since its log was last read to the end.', 'id')),
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof metricsTable;
@@ -125,69 +132,12 @@ export type Labels = Readonly<Record<string, string | number>>;
 /** A value of a gauge, or of a counter that somebody else counts. */
 export type Sample = readonly [name: MetricName, value: number, labels?: Labels];
 
-type Metric = Gauge | Counter | Histogram;
-
-/** Made once for each node. */
-export class Metrics {
-  readonly #registry = new Registry();
-  readonly #metrics = new Map<MetricName, Metric>();
-  #collect: () => Iterable<Sample> = () => [];
-
-  constructor() {
-    for (const name of metricNames()) this.#metrics.set(name, this.#make(name));
-  }
-
-  /** Asked at every scrape. Of a name that it tells it must always tell all. */
-  collectFrom(collect: () => Iterable<Sample>): void {
-    this.#collect = collect;
-  }
-
-  /** Adds to a counter that is counted here. */
-  count(name: MetricName, labels: Labels = {}): void {
-    const metric = this.#metrics.get(name);
-    if (metric instanceof Counter) metric.inc({ ...labels });
-  }
-
-  /** Adds to a histogram. */
-  observe(name: MetricName, value: number, labels: Labels = {}): void {
-    const metric = this.#metrics.get(name);
-    if (metric instanceof Histogram) metric.observe({ ...labels }, value);
-  }
-
-  /** In the text format of Prometheus; the owner sees the private ones too. */
-  async text(isOwner: boolean): Promise<string> {
-    const cleared = new Set<MetricName>();
-    for (const [name, value, labels = {}] of this.#collect()) {
-      const metric = this.#metrics.get(name);
-      // Neighbours that are gone leave no lines behind.
-      if (!cleared.has(name)) metric?.reset();
-      cleared.add(name);
-      if (metric instanceof Gauge) metric.set({ ...labels }, value);
-      if (metric instanceof Counter) metric.inc({ ...labels }, value);
-    }
-    const shown = metricNames().filter((name) => isOwner || !isPrivate(name));
-    const texts = shown.map((name) => this.#registry.getSingleMetricAsString(name));
-    return `${(await Promise.all(texts)).join('\n\n')}\n`;
-  }
-
-  get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  #make(name: MetricName): Metric {
-    const { type, help, labels, buckets }: MetricRow = metricsTable[name];
-    const options = { name, help, labelNames: [...labels], registers: [this.#registry] };
-    if (type === 'gauge') return new Gauge(options);
-    if (type === 'counter') return new Counter(options);
-    return new Histogram({ ...options, buckets: [...(buckets ?? [])] });
-  }
-}
-
 export function metricNames(): readonly MetricName[] {
   return Object.keys(metricsTable).filter((name): name is MetricName => name in metricsTable);
 }
 
-function isPrivate(name: MetricName): boolean {
+/** Shown to the owner only. */
+export function isPrivate(name: MetricName): boolean {
   const row: MetricRow = metricsTable[name];
   return row.isPrivate === true;
 }

@@ -1,6 +1,7 @@
 // The composition root: builds every part in order and hands each the few functions it needs. Closing is
 // the same list backwards.
 import { resolve } from 'node:path';
+import { ApiCounts } from './api/counts.ts';
 import { openMqtt } from './api/mqtt/open.ts';
 import type { MqttService } from './api/mqtt/open.ts';
 import { openApi } from './api/server.ts';
@@ -18,7 +19,7 @@ import type { Network } from './gossip/network.ts';
 import { healthChecks } from './health.ts';
 import type { Logger } from './log.ts';
 import { meterAnswer, meteredMine, samplesOf } from './meters.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './registry.ts';
 import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
@@ -77,7 +78,8 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const mqtt = config.mqtt.enabled
     ? opening.use(await openMqttOf(config, deps, { tangle, tokens }))
     : undefined;
-  const parts = { loop, tangle, pow, network, mqtt, tokens, metrics: new Metrics() };
+  const counts = new ApiCounts();
+  const parts = { loop, tangle, pow, network, mqtt, tokens, counts, metrics: new Metrics() };
   const apiDeps = apiDepsOf(config, deps, parts);
   await waiting[Symbol.asyncDispose]();
   const api = opening.use(await openApi(config.api, apiDeps));
@@ -112,15 +114,16 @@ interface Parts {
   readonly network: Network;
   readonly mqtt: MqttService | undefined;
   readonly tokens: Tokens;
+  readonly counts: ApiCounts;
   readonly metrics: Metrics;
 }
 
 /** What the API is handed of each part. */
 function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
-  const { loop, tangle, pow, network, mqtt, tokens, metrics } = parts;
+  const { loop, tangle, pow, network, mqtt, tokens, counts, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
   const health = (): HealthCheck[] => healthChecks({ store, loop, network });
-  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, mqtt, health }));
+  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, mqtt, counts, health }));
   return {
     attach: attachOf(config, parts),
     pow,
@@ -139,6 +142,7 @@ function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),
     mqtt: mqtt?.broker,
+    counts,
     grantOf: tokens.grantOf,
     tokens,
     log: log.child({ component: 'api' }),

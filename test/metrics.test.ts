@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Metrics, metricNames, metricsTable } from '../src/metrics.ts';
+import { metricNames, metricsTable } from '../src/metrics.ts';
 import type { MetricRow, Sample } from '../src/metrics.ts';
+import { Metrics } from '../src/registry.ts';
 
 const linesOf = async (metrics: Metrics, isOwner = true): Promise<string[]> =>
   (await metrics.text(isOwner)).split('\n').filter((line) => !line.startsWith('#') && line !== '');

@@ -1,5 +1,6 @@
 // The HTTP server around the routes: limits, hooks, and how every failure becomes a problem.
 import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import type { FastifyCorsOptions } from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -11,6 +12,7 @@ import { refuseForeignHosts } from './bind.ts';
 import type { Bind } from './bind.ts';
 import { addBodyParsers, maxBodyBytes } from './body.ts';
 import { refuseBroken } from './broken-requests.ts';
+import type { ApiCounts } from './counts.ts';
 import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
 import { problemOf } from './problem.ts';
@@ -44,6 +46,7 @@ export interface AppDeps {
   readonly stopping: AbortSignal;
   readonly access: Access;
   readonly log: Logger;
+  readonly counts: ApiCounts;
   /** Told of every answer. */
   readonly onAnswer?: ((answer: Answered) => void) | undefined;
 }
@@ -58,13 +61,14 @@ export interface Answered {
 
 /** A server without routes; nothing listens yet. */
 export function makeApp(deps: AppDeps): ApiServer {
-  const { log } = deps;
+  const { log, counts } = deps;
   const nextRequestId = makeRequestIds();
   const logFault = makeFaultLog(log);
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const coded = codedError(error);
     const problem = problemOf(coded, request.id);
     logFault(coded, request.id);
+    counts.refuse(coded.code);
     const headers = { ...problem.headers, 'x-request-id': request.id };
     void reply.code(problem.status).headers(headers).send(problem.body);
   };
@@ -90,13 +94,26 @@ export function makeApp(deps: AppDeps): ApiServer {
     },
     return503OnClosing: false,
     frameworkErrors: sendProblem,
-    clientErrorHandler: (error, socket) => refuseBroken(error.code, socket, nextRequestId()),
+    clientErrorHandler: (error, socket) => {
+      const refused = refuseBroken(error.code, socket, nextRequestId());
+      if (refused !== undefined) counts.refuse(refused);
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connections;
+  countConnections(app, counts);
   addBodyParsers(app);
   app.setErrorHandler(sendProblem);
   addHooks(app, deps);
   return app;
+}
+
+function countConnections({ server }: ApiServer, counts: ApiCounts): void {
+  server.on('connection', (socket: Socket) => {
+    counts.connections += 1;
+    socket.once('close', () => {
+      counts.connections -= 1;
+    });
+  });
 }
 
 /** Routes for the owner are told to no web page. */

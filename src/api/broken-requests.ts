@@ -2,12 +2,21 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { TangleError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { problemOf } from './problem.ts';
 
-/** `cause` is the code of the parser's error. Ends the connection. */
-export function refuseBroken(cause: string, socket: Socket, requestId: string): void {
-  if (cause === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const { status, body } = problemOf(errorOf(cause), requestId);
+/** `cause` is the code of the parser's error. Ends the connection; returns what the client was told, if anything. */
+export function refuseBroken(
+  cause: string,
+  socket: Socket,
+  requestId: string,
+): ErrorCode | undefined {
+  if (cause === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return undefined;
+  }
+  const error = errorOf(cause);
+  const { status, body } = problemOf(error, requestId);
   const text = JSON.stringify(body);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
@@ -16,6 +25,7 @@ export function refuseBroken(cause: string, socket: Socket, requestId: string): 
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy());
+  return error.code;
 }
 
 function errorOf(cause: string): TangleError {

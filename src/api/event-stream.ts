@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import type { FastifyReply } from 'fastify';
 import { TangleError } from '../errors.ts';
+import type { ApiCounts } from './counts.ts';
 
 const eventsType = 'text/event-stream';
 
@@ -31,17 +32,25 @@ export function waitingText(id?: string): string {
 
 export type Serve = (reply: FastifyReply, open: () => Readable) => Readable;
 
+type Stream = keyof ApiCounts['listeners'];
+
+/** Signs of life come much more often, so a listener that has taken nothing for so long does not read. */
+const maxStallMs = 60_000;
+
 /** Hands out streams, at most so many at a time; each holds a connection. Throws TOO_MANY_LISTENERS. */
-export function makeServeEvents(maxListeners: number): Serve {
-  let listenerCount = 0;
+export function makeServeEvents(
+  { listeners }: Pick<ApiCounts, 'listeners'>,
+  stream: Stream,
+  { maxListeners, stallMs = maxStallMs }: { maxListeners: number; stallMs?: number },
+): Serve {
   return (reply, open) => {
-    if (listenerCount === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
+    if (listeners[stream] === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
     const events = open();
-    listenerCount += 1;
+    listeners[stream] += 1;
     events.once('close', () => {
-      listenerCount -= 1;
+      listeners[stream] -= 1;
     });
-    reply.raw.setTimeout(0);
+    reply.raw.setTimeout(stallMs);
     void reply.type(eventsType).headers(eventsHeaders);
     return events;
   };

@@ -38,7 +38,7 @@ import type { WhyRouteDeps } from './routes/why.ts';
 export interface RouteDeps
   extends
     Omit<AttachmentsDeps, 'clock'>,
-    Pick<JobsDeps, 'log'>,
+    Pick<JobsDeps, 'counts' | 'log'>,
     HealthDeps,
     InfoDeps,
     MetricsDeps,

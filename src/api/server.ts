@@ -43,9 +43,9 @@ const graceMs = 500;
 export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> {
   const bind = await parseBind(options.bind);
   const stopping = new AbortController();
-  const { log, grantOf, onAnswer } = deps;
+  const { log, grantOf, onAnswer, counts } = deps;
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
-  const app = makeApp({ bind, stopping: stopping.signal, access, log, onAnswer });
+  const app = makeApp({ bind, stopping: stopping.signal, access, log, counts, onAnswer });
   const clientOf = makeClientOf(makeAddressOf(options.trustedProxies));
   addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
   try {

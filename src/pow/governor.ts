@@ -60,6 +60,11 @@ export class Governor implements Disposable {
     return this.#speed;
   }
 
+  /** Since the start. */
+  get totals(): { readonly cpuMs: number; readonly hashes: number } {
+    return { cpuMs: this.#account.usedUs / 1_000, hashes: this.#account.hashes };
+  }
+
   get isBackingOff(): boolean {
     return this.#share < this.#budget;
   }

@@ -129,6 +129,7 @@ class FairPowService implements PowService {
       kernel,
       workers,
       cpuBudget: governor.cpuBudget,
+      ...governor.totals,
       usedShare: cores / os.availableParallelism(),
       hashesPerSecond,
       maxZeros,

@@ -6,6 +6,9 @@ export interface PowStatus {
   readonly cpuBudget: number;
   /** Of all cores, over the last seconds. */
   readonly usedShare: number;
+  /** Of mining since the start. */
+  readonly cpuMs: number;
+  readonly hashes: number;
   /** Of all workers together, as measured lately. */
   readonly hashesPerSecond: number;
   readonly maxZeros: number;

@@ -72,6 +72,11 @@ export class Intake implements AsyncDisposable {
     return this.#solidifier.size;
   }
 
+  /** What waits at the door. */
+  get queued(): { readonly messages: number; readonly bytes: number } {
+    return this.#queue.size();
+  }
+
   /** Since the start. */
   get counts(): Readonly<OutcomeCounts> {
     return this.#counts;

@@ -37,6 +37,16 @@ export class FairQueue<T extends Waiting> {
     return this.#lanes.size === 0;
   }
 
+  /** Of all sources together. */
+  size(): { readonly messages: number; readonly bytes: number } {
+    let [messages, bytes] = [0, 0];
+    for (const { items, sizeBytes } of this.#lanes.values()) {
+      messages += items.length;
+      bytes += sizeBytes;
+    }
+    return { messages, bytes };
+  }
+
   /** False when the source has used up its room. */
   push(source: Source, item: T): boolean {
     const lane = this.#lanes.get(source) ?? { items: [], sizeBytes: 0 };

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { ApiCounts } from '../../src/api/counts.ts';
 import { problemSchema } from '../../src/api/route.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api, ApiDeps, NodeInfo } from '../../src/api/server.ts';
@@ -63,6 +64,7 @@ export const asAdmin = { authorization: 'Bearer admin' };
 export const standIns: ApiDeps = {
   attach: takingAttach().attach,
   store: emptyStore,
+  counts: new ApiCounts(),
   watchStored: () => () => undefined,
   selectTips: () => [genesisId],
   info: () => someInfo,

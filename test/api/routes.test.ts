@@ -14,7 +14,7 @@ async function routes(): Promise<Set<string>> {
   const { signal: stopping } = new AbortController();
   const bind = await parseBind('127.0.0.1:0');
   const access = { grantOf: standIns.grantOf, publicScopes: [] };
-  await using app = makeApp({ bind, stopping, access, log: silentLogger });
+  await using app = makeApp({ bind, stopping, access, counts: standIns.counts, log: silentLogger });
   const found = new Set<string>();
   app.addHook('onRoute', ({ url }) => {
     found.add(url);

@@ -22,7 +22,7 @@ async function emptyApp(): Promise<ApiServer> {
   const { signal: stopping } = new AbortController();
   const bind = await parseBind('127.0.0.1:0');
   const access = { grantOf: standIns.grantOf, publicScopes: [] };
-  return makeApp({ bind, stopping, access, log: silentLogger });
+  return makeApp({ bind, stopping, access, counts: standIns.counts, log: silentLogger });
 }
 
 async function declaredRoutes(): Promise<Declared[]> {

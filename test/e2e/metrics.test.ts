@@ -1,4 +1,6 @@
 // What a running node counts, of itself and of a neighbour, as Prometheus reads it.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -17,6 +19,27 @@ async function scrape(node: NodeProcess, dataDir: string): Promise<Map<string, n
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.replace(/ [^ ]+$/, ''), Number(/[^ ]+$/.exec(line))]));
 }
+
+it('a node counts who listens, and what it refuses', async () => {
+  await using folder = await aFolder();
+  await using node = await NodeProcess.start({ dataDir: folder.path });
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  await fetch(`${node.url}/api/midge/v1/events`, { signal });
+  await fetch(`${node.url}/nowhere`);
+  const socket = connect(Number(new URL(node.url).port), '127.0.0.1');
+  socket.end('no HTTP\r\n\r\n').resume();
+  await once(socket, 'close');
+  const counted = await scrape(node, folder.path);
+  expect(counted.get('midge_events_listeners{stream="messages"}')).toBe(1);
+  expect(counted.get('midge_events_listeners{stream="jobs"}')).toBe(0);
+  expect(counted.get('midge_api_refused_total{reason="route_unknown"}')).toBe(1);
+  expect(counted.get('midge_api_refused_total{reason="request_invalid"}')).toBe(1);
+  leaving.abort();
+  while ((await scrape(node, folder.path)).get('midge_events_listeners{stream="messages"}')) {
+    // The node sees the end of a connection when it comes to it.
+  }
+});
 
 it('a node counts its messages, its work, its requests and its neighbour', async () => {
   await using firstFolder = await aFolder();
@@ -47,6 +70,8 @@ it('a node counts its messages, its work, its requests and its neighbour', async
   expect(counted.get('iota_restapi_pow_count')).toBe(1);
   expect(counted.get('midge_intake_outcomes_total{outcome="accepted"}')).toBe(1);
   expect(counted.get('midge_gossip_neighbours{relation="known"}')).toBe(1);
+  expect(counted.get('midge_pow_hashes_total')).toBeGreaterThan(0);
+  expect(counted.get('midge_api_connections')).toBeGreaterThan(0);
   const posts = 'iota_restapi_requests_total{code="201",method="POST",url="/api/v1/messages"}';
   expect(counted.get(posts)).toBe(1);
   const named = [...counted.keys()].filter((line) => line.includes(first.gossipAddress));
@@ -59,4 +84,4 @@ it('a node counts its messages, its work, its requests and its neighbour', async
 });
 
 /** Have no line before something went wrong. */
-const isRare = new Set<string>(['midge_pow_refused_total']);
+const isRare = new Set<string>(['midge_pow_refused_total', 'midge_api_refused_total']);

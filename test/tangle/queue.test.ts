@@ -37,6 +37,15 @@ describe('the queue at the door', () => {
     expect(fill(queue, 'client', [20, 250])).toBe(4);
   });
 
+  it('says how much waits', () => {
+    const queue = new FairQueue<Item>(limits);
+    fill(queue, 'client', [3, 10]);
+    fill(queue, 'peer:a', [2, 20]);
+    expect(queue.size()).toEqual({ messages: 5, bytes: 70 });
+    queue.take(100);
+    expect(queue.size()).toEqual({ messages: 0, bytes: 0 });
+  });
+
   it('never refuses a message that was mined here', () => {
     const queue = new FairQueue<Item>(limits);
     fill(queue, 'client', [20, 10]);

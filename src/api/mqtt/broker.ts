@@ -10,7 +10,7 @@ import type { SolidFeed, SolidMessage } from '../../tangle/events.ts';
 import { strangerOf } from '../scopes.ts';
 import type { Access, Grant } from '../scopes.ts';
 import { GuardedConnection } from './connection.ts';
-import { CutOff } from './packet-guard.ts';
+import { CutOff, cutOffReasons } from './packet-guard.ts';
 import type { CutOffReason } from './packet-guard.ts';
 import { Sessions, mayRead } from './sessions.ts';
 import { isUsefulFilter, metadataIdOf, metadataOf, publicationsOf } from './topics.ts';
@@ -54,7 +54,7 @@ export class MqttBroker implements AsyncDisposable {
   readonly #sessions: Sessions;
   readonly #messages: ReturnType<SolidFeed['subscribe']>;
   readonly #recheck: NodeJS.Timeout;
-  readonly #cutOffs = new Map<CutOffReason, number>();
+  readonly #cutOffs = new Map<CutOffReason, number>(cutOffReasons.map((reason) => [reason, 0]));
   /** What the HTTP request of a WebSocket was allowed. */
   readonly #grants = new WeakMap<Client, Grant>();
   #publishing: Promise<void> = Promise.resolve();

@@ -2,8 +2,16 @@
 // how many. A client of this node says hello, subscribes, pings and leaves; it publishes nothing.
 
 /** Why a connection was ended by this node. */
-export type CutOffReason =
-  'not_mqtt' | 'publish' | 'packet_size' | 'packet_rate' | 'subscriptions' | 'client_id' | 'slow';
+export const cutOffReasons = [
+  'not_mqtt',
+  'publish',
+  'packet_size',
+  'packet_rate',
+  'subscriptions',
+  'client_id',
+  'slow',
+] as const;
+export type CutOffReason = (typeof cutOffReasons)[number];
 
 export class CutOff extends Error {
   readonly reason: CutOffReason;

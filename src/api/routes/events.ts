@@ -5,6 +5,7 @@ import type { Static } from 'typebox';
 import { TangleError } from '../../errors.ts';
 import { bytesFromHex } from '../../protocol/bytes.ts';
 import { indexKeyOf, maxIndexBytes, payloadTypes } from '../../protocol/message.ts';
+import type { ApiCounts } from '../counts.ts';
 import { eventsSchema, makeServeEvents } from '../event-stream.ts';
 import { MessageEvents } from '../message-events.ts';
 import type { Cursor, EventLog, Matches, MessageEventsDeps } from '../message-events.ts';
@@ -12,6 +13,7 @@ import { hex, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 export interface EventsDeps {
+  readonly counts: ApiCounts;
   readonly store: EventLog;
   /** Calls back whenever messages were stored; returns how to end that. */
   readonly watchStored: MessageEventsDeps['watch'];
@@ -40,8 +42,8 @@ const query = Type.Object({
   ),
 });
 
-export function eventsRoutes(app: ApiServer, { store, watchStored }: EventsDeps): void {
-  const serve = makeServeEvents(maxEventListeners);
+export function eventsRoutes(app: ApiServer, { counts, store, watchStored }: EventsDeps): void {
+  const serve = makeServeEvents(counts, 'messages', { maxListeners: maxEventListeners });
   app.route({
     method: 'GET',
     url: '/api/midge/v1/events',

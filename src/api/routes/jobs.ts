@@ -11,6 +11,7 @@ import type { StartAttach } from '../attachments.ts';
 import { takeBytes } from '../body.ts';
 import type { ClientOf } from '../clients.ts';
 import { closeOf } from '../close.ts';
+import type { ApiCounts } from '../counts.ts';
 import { eventsSchema, makeServeEvents } from '../event-stream.ts';
 import { makeFaultLog } from '../fault-log.ts';
 import { JobEvents } from '../job-events.ts';
@@ -21,6 +22,7 @@ import { dataOf, hex, problemSchema, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 export interface JobsDeps {
+  readonly counts: ApiCounts;
   readonly startAttach: StartAttach;
   readonly clientOf: ClientOf;
   readonly clock: Clock;
@@ -57,7 +59,7 @@ const jobSchema = Type.Object({
 export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   const jobs = new Jobs(deps.clock);
   postRoute(app, jobs, deps);
-  eventsRoute(app, jobs);
+  eventsRoute(app, jobs, deps);
 
   app.route({
     method: 'GET',
@@ -107,8 +109,8 @@ function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: J
   });
 }
 
-function eventsRoute(app: ApiServer, jobs: Jobs): void {
-  const serve = makeServeEvents(maxListeners);
+function eventsRoute(app: ApiServer, jobs: Jobs, { counts }: Pick<JobsDeps, 'counts'>): void {
+  const serve = makeServeEvents(counts, 'jobs', { maxListeners });
   app.route({
     method: 'GET',
     url: `${jobUrl}/events`,

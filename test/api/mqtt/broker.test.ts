@@ -63,6 +63,9 @@ async function openBroker(deps: Partial<MqttDeps> = {}) {
   return { feed, broker, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() };
 }
 
+const cutOffsOf = (broker: MqttBroker) =>
+  [...broker.status().cutOffs].filter(([, count]) => count > 0);
+
 /** Two ends of a line to the broker; the client's reads only when it is told. */
 async function dial(broker: MqttBroker, clientId: string, password?: string): Promise<Duplex> {
   const [client, server] = duplexPair();
@@ -103,7 +106,7 @@ describe('the broker', () => {
     feed.publish(Array.from({ length: count }, () => message));
     await heardAll.promise;
     expect(broker.status()).toMatchObject({ clients: 1, subscriptions: 1, skippedMessages: 0 });
-    expect([...broker.status().cutOffs]).toEqual([['slow', 1]]);
+    expect(cutOffsOf(broker)).toEqual([['slow', 1]]);
     expect(fast.destroyed).toBe(false);
   });
 
@@ -126,7 +129,7 @@ describe('the broker', () => {
     client.write(subscribePacket(someTopics(512, 1)));
     await ended;
     expect(open.broker.status()).toMatchObject({ clients: 0, subscriptions: 0 });
-    expect([...open.broker.status().cutOffs]).toEqual([['subscriptions', 1]]);
+    expect(cutOffsOf(open.broker)).toEqual([['subscriptions', 1]]);
   });
 
   it('has a bound for all clients together', async () => {
@@ -153,7 +156,7 @@ describe('the broker', () => {
     const ended = once(client.resume(), 'end');
     client.write(connectPacket('x'.repeat(129)));
     await ended;
-    expect([...open.broker.status().cutOffs]).toEqual([['client_id', 1]]);
+    expect(cutOffsOf(open.broker)).toEqual([['client_id', 1]]);
   });
 
   it('outlives a store that cannot read', async () => {
