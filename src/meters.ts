@@ -2,6 +2,7 @@
 import type { ApiCounts } from './api/counts.ts';
 import type { MqttBroker, MqttStatus } from './api/mqtt/broker.ts';
 import type { Answered, HealthCheck } from './api/server.ts';
+import type { Spare } from './balance/spare.ts';
 import type { EventLoopWatch } from './event-loop.ts';
 import { countFiles } from './open-files.ts';
 import { TangleError } from './errors.ts';
@@ -34,6 +35,7 @@ export interface Meters {
     readonly catchUp: Pick<Network['catchUp'], 'state'>;
   };
   readonly health: () => readonly HealthCheck[];
+  readonly spare: () => Spare;
 }
 
 export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
@@ -56,6 +58,9 @@ function* nodeSamples(meters: Meters): Generator<Sample, void, undefined> {
   yield ['iota_node_tip_count', tips.size, { type: 'nonlazy' }];
   yield ['iota_node_request_count', network.fetcher.wantedCount, { type: 'pending' }];
   yield ['midge_event_loop_delay_seconds', loop.maxDelayMs() / 1_000];
+  const { api, pow } = meters.spare();
+  yield ['midge_spare_compute_ratio', api, { pool: 'api' }];
+  yield ['midge_spare_compute_ratio', pow, { pool: 'pow' }];
   yield ['process_cpu_seconds_total', (user + system) / 1e6];
   yield ['process_resident_memory_bytes', process.memoryUsage.rss()];
   yield* fileSamples();

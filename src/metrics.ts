@@ -36,6 +36,11 @@ export const metricsTable = {
   iota_node_tip_count: gauge('Tips that are offered to new messages.', 'type'),
   iota_node_request_count: gauge('Messages that are asked of neighbours.', 'type'),
   midge_event_loop_delay_seconds: gauge('Longest delay of the event loop in the last 10 to 20 s.'),
+  midge_spare_compute_ratio: gauge(
+    'What the node offers to proxies, 0 to 1: pool is api or pow.',
+    'pool',
+  ),
+  midge_agent_answers_total: counter('Answers to proxies that asked for spare compute.', 'pool'),
   process_cpu_seconds_total: counter('CPU time of all threads, mining included.'),
   process_resident_memory_bytes: gauge('Memory of the process.'),
   process_open_fds: gauge('Files and sockets that are open, where the system tells (Linux).'),

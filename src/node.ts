@@ -5,10 +5,14 @@ import { ApiCounts } from './api/counts.ts';
 import { openMqtt } from './api/mqtt/open.ts';
 import type { MqttService } from './api/mqtt/open.ts';
 import { openApi } from './api/server.ts';
-import type { ApiDeps, HealthCheck } from './api/server.ts';
+import type { Api, ApiDeps, HealthCheck } from './api/server.ts';
 import { openTokens } from './api/tokens.ts';
 import type { Tokens } from './api/tokens.ts';
 import { openWaitingRoom } from './api/waiting.ts';
+import { openTellers } from './balance/open.ts';
+import type { TellersDeps } from './balance/open.ts';
+import type { Spare } from './balance/spare.ts';
+import { SpareWatch } from './balance/watch.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
@@ -78,15 +82,19 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const mqtt = config.mqtt.enabled
     ? opening.use(await openMqttOf(config, deps, { tangle, tokens }))
     : undefined;
-  const counts = new ApiCounts();
-  const parts = { loop, tangle, pow, network, mqtt, tokens, counts, metrics: new Metrics() };
+  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, network });
+  const failing = (): string[] => health().flatMap(({ name, ok }) => (ok ? [] : [name]));
+  const spare = opening.use(new SpareWatch(config.api.weight, { failing, pow }));
+  const telling = { counts: new ApiCounts(), metrics: new Metrics(), health, spare };
+  const parts: Parts = { loop, tangle, pow, network, mqtt, tokens, ...telling };
   const apiDeps = apiDepsOf(config, deps, parts);
   await waiting[Symbol.asyncDispose]();
   const api = opening.use(await openApi(config.api, apiDeps));
+  const tellers = opening.use(await openTellers(config.api, tellersDepsOf(deps, parts, api)));
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, { store: tangle.store, api, mqtt, network }),
+    info: summaryOf(config, { store: tangle.store, api, mqtt, network, tellers }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -115,15 +123,33 @@ interface Parts {
   readonly mqtt: MqttService | undefined;
   readonly tokens: Tokens;
   readonly counts: ApiCounts;
+  readonly health: () => HealthCheck[];
+  readonly spare: SpareWatch;
   readonly metrics: Metrics;
+}
+
+function tellersDepsOf(
+  { log, clock = systemClock }: NodeDeps,
+  { spare, metrics }: Parts,
+  api: Api,
+): TellersDeps {
+  return {
+    api,
+    balance: () => spare.balance(),
+    onAnswer: (pool) => metrics.count('midge_agent_answers_total', { pool }),
+    clock,
+    log: log.child({ component: 'balance' }),
+  };
 }
 
 /** What the API is handed of each part. */
 function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
-  const { loop, tangle, pow, network, mqtt, tokens, counts, metrics } = parts;
+  const { loop, tangle, pow, network, mqtt, tokens, counts, health, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
-  const health = (): HealthCheck[] => healthChecks({ store, loop, network });
-  metrics.collectFrom(() => samplesOf({ ...tangle, loop, pow, network, mqtt, counts, health }));
+  const spare = (): Spare => parts.spare.balance().spare;
+  metrics.collectFrom(() =>
+    samplesOf({ ...tangle, loop, pow, network, mqtt, counts, health, spare }),
+  );
   return {
     attach: attachOf(config, parts),
     pow,
@@ -138,6 +164,7 @@ function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
       }),
     info: () => nodeInfo(config, health(), rate.perSecond()),
     health,
+    spare,
     peers: network.gossip,
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 import type { MqttService } from './api/mqtt/open.ts';
 import type { Api, HealthCheck, NodeInfo } from './api/server.ts';
+import type { Tellers } from './balance/open.ts';
 import type { Config } from './config/schema.ts';
 import type { Network } from './gossip/network.ts';
 import type { Store } from './storage/store.ts';
@@ -23,6 +24,8 @@ export interface NodeSummary {
   readonly apiUrl: string;
   /** Ports of its own that MQTT has beside /mqtt of the API. */
   readonly mqttUrls: readonly string[];
+  /** Where proxies ask for spare compute; undefined when they cannot. */
+  readonly agentAddress?: string | undefined;
   /** What other nodes write into their settings. */
   readonly gossipAddresses: readonly string[];
   readonly neighbours: readonly string[];
@@ -35,9 +38,11 @@ export interface Parts {
   readonly api: Api;
   readonly mqtt: MqttService | undefined;
   readonly network: Network;
+  readonly tellers: Tellers;
 }
 
-export function summaryOf(config: Config, { store, api, mqtt, network }: Parts): NodeSummary {
+export function summaryOf(config: Config, parts: Parts): NodeSummary {
+  const { store, api, mqtt, network, tellers } = parts;
   return {
     version,
     networkName: config.network.name,
@@ -49,6 +54,7 @@ export function summaryOf(config: Config, { store, api, mqtt, network }: Parts):
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
     mqttUrls: mqtt?.urls ?? [],
+    agentAddress: tellers.agentAddress,
     gossipAddresses: network.host.addresses,
     neighbours: network.gossip.neighbours().map(({ id, alias }) => alias ?? id),
     powWorkers: config.pow.enabled ? config.pow.workers : 0,

@@ -12,6 +12,7 @@ const levels: readonly (readonly string[])[] = [
   ['storage', 'pow'],
   ['tangle'],
   ['api', 'gossip', 'pruning'],
+  ['balance', 'proxies'],
   ['health.ts', 'summary.ts', 'wiring.ts', 'start-progress.ts'],
   ['meters.ts'],
   ['node.ts'],

@@ -35,7 +35,7 @@ export const limits = {
 const corsOptions = {
   origin: '*',
   methods: ['GET', 'HEAD', 'POST', 'DELETE'],
-  exposedHeaders: ['location', 'retry-after', 'x-request-id'],
+  exposedHeaders: ['location', 'retry-after', 'x-midge-spare', 'x-request-id'],
   maxAge: 86_400,
   strictPreflight: false,
 };

@@ -14,7 +14,7 @@ export const jobLimits = {
 };
 
 export interface Job {
-  /** 128 random bits as hex: who knows it may ask and cancel. */
+  /** The number of the node and 120 random bits as hex: who knows it may ask and cancel. */
   readonly id: string;
   readonly client: string;
   /** The request that began it. */
@@ -29,10 +29,13 @@ interface Entry extends Job {
 
 export class Jobs {
   readonly #clock: Clock;
+  readonly #nodeNumber: number;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(clock: Clock) {
+  /** A proxy in front of several nodes finds the one of a job by `nodeNumber`, 0 to 255. */
+  constructor(clock: Clock, nodeNumber = 0) {
     this.#clock = clock;
+    this.#nodeNumber = nodeNumber;
   }
 
   /** The job of this attachment; a new one if it has none. Throws POW_QUOTA and POW_BUSY when there are too many. */
@@ -40,7 +43,7 @@ export class Jobs {
     const known = [...this.#entries.values()].find((entry) => entry.attachment === attachment);
     if (known !== undefined) return known;
     this.#makeRoom(client);
-    const id = randomBytes(16).toString('hex');
+    const id = Buffer.from([this.#nodeNumber, ...randomBytes(15)]).toString('hex');
     const cancelled = new AbortController();
     const entry = { id, client, requestId, attachment, cancelled, expiresAtMs: Infinity };
     this.#entries.set(id, entry);

@@ -25,6 +25,7 @@ import { peersRoutes } from './routes/peers.ts';
 import type { PeersDeps } from './routes/peers.ts';
 import { powRoutes } from './routes/pow.ts';
 import type { PowDeps } from './routes/pow.ts';
+import type { SpareDeps } from './spare.ts';
 import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
 import { tipsRoutes } from './routes/tips.ts';
@@ -38,13 +39,14 @@ import type { WhyRouteDeps } from './routes/why.ts';
 export interface RouteDeps
   extends
     Omit<AttachmentsDeps, 'clock'>,
-    Pick<JobsDeps, 'counts' | 'log'>,
+    Pick<JobsDeps, 'counts' | 'log' | 'nodeNumber'>,
     HealthDeps,
     InfoDeps,
     MetricsDeps,
     MqttRouteDeps,
     PeersDeps,
     PowDeps,
+    SpareDeps,
     TipsDeps,
     TokensRouteDeps,
     WhyRouteDeps {
@@ -59,7 +61,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   healthRoutes(app, deps);
   infoRoutes(app, deps);
   tipsRoutes(app, deps);
-  attachRoutes(app, { startAttach });
+  attachRoutes(app, { ...deps, startAttach });
   jobRoutes(app, { ...deps, startAttach });
   powRoutes(app, deps);
   messagesRoutes(app, deps);

@@ -18,11 +18,13 @@ export interface ApiOptions {
   readonly bind: string;
   /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For names the client. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Ids of jobs begin with it; 0 when absent. */
+  readonly nodeNumber?: number | undefined;
   /** What callers without a token may do; all but admin when absent. */
   readonly publicScopes?: readonly Exclude<Scope, 'admin'>[] | undefined;
 }
 
-export interface ApiDeps extends Omit<RouteDeps, 'stopping' | 'clientOf'> {
+export interface ApiDeps extends Omit<RouteDeps, 'stopping' | 'clientOf' | 'nodeNumber'> {
   readonly grantOf: GrantOf;
   readonly onAnswer?: AppDeps['onAnswer'];
 }
@@ -47,7 +49,8 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
   const app = makeApp({ bind, stopping: stopping.signal, access, log, counts, onAnswer });
   const clientOf = makeClientOf(makeAddressOf(options.trustedProxies));
-  addRoutes(app, { ...deps, clientOf, stopping: stopping.signal });
+  const { nodeNumber } = options;
+  addRoutes(app, { ...deps, clientOf, nodeNumber, stopping: stopping.signal });
   try {
     await app.listen({ host: bind.address, port: bind.port });
   } catch (error) {

@@ -57,14 +57,15 @@ async function openOrLeave(
 
 /** What whoever started the node waits for. */
 function readyLine(info: NodeSummary): object {
-  const { version, apiAddress, apiUrl, mqttUrls, dataDir, messageCount } = info;
-  const { gossipAddresses, neighbours } = info;
+  const { version, apiAddress, apiUrl, agentAddress, mqttUrls } = info;
+  const { gossipAddresses, neighbours, dataDir, messageCount } = info;
   return {
     event: 'ready',
     version,
     apiAddress,
     apiUrl,
     mqttUrls,
+    agentAddress,
     gossipAddresses,
     neighbours,
     dataDir,

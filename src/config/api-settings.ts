@@ -1,5 +1,6 @@
 // The settings of the REST API.
 import { Type } from 'typebox';
+import { balanceSettings } from './balance-settings.ts';
 import { hostPort, ipNetwork } from './leaves.ts';
 
 export const apiSettings = Type.Object(
@@ -20,6 +21,7 @@ export const apiSettings = Type.Object(
       default: [],
       maxItems: 1000,
     }),
+    ...balanceSettings,
   },
   { title: 'REST API' },
 );

@@ -89,7 +89,7 @@ describe('a web page of another origin', () => {
     const answer = await ask(api, { path, headers });
     expect(answer.headers['access-control-allow-origin']).toBe('*');
     expect(answer.headers['access-control-expose-headers']).toBe(
-      'location, retry-after, x-request-id',
+      'location, retry-after, x-midge-spare, x-request-id',
     );
   });
 

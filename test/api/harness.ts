@@ -69,6 +69,7 @@ export const standIns: ApiDeps = {
   selectTips: () => [genesisId],
   info: () => someInfo,
   health: () => [{ name: 'store', ok: true }],
+  spare: () => ({ api: 0.5, pow: 0.25 }),
   why: () => Promise.resolve({ state: 'unknown', missing: [], isCut: false }),
   peers: {
     neighbours: () => [],

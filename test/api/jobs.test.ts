@@ -14,6 +14,9 @@ async function ended(): Promise<Attachment> {
 
 const wish = (client: string, attachment: Attachment) => ({ client, attachment, requestId: 'r' });
 
+const idOn = (nodeNumber: number): string =>
+  new Jobs(new HandClock(), nodeNumber).jobOf(wish('a', running())).id;
+
 describe('a job', () => {
   it('has an id that cannot be guessed, and is one for one attach', () => {
     const jobs = new Jobs(new HandClock());
@@ -23,6 +26,12 @@ describe('a job', () => {
     expect(jobs.jobOf(wish('a', attachment))).toBe(job);
     expect(jobs.jobOf(wish('a', running())).id).not.toBe(job.id);
     expect(jobs.get(job.id)).toBe(job);
+  });
+
+  it('has an id that begins with the number of the node', () => {
+    expect(idOn(0)).toMatch(/^00[0-9a-f]{30}$/);
+    expect(idOn(7)).toMatch(/^07[0-9a-f]{30}$/);
+    expect(idOn(255)).toMatch(/^ff[0-9a-f]{30}$/);
   });
 
   it('keeps its attach going until it is cancelled', () => {

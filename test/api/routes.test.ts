@@ -27,7 +27,7 @@ async function routes(): Promise<Set<string>> {
 describe('docs/api.md', () => {
   it('has every route, and none besides', async () => {
     const named = page.matchAll(
-      /`(?:GET |POST |DELETE )?(\/health|\/metrics|\/api\/(?:midge\/)?v1\/[^`?]+)[^`]*`/g,
+      /`(?:GET |POST |DELETE )?(\/health(?:\/pow)?|\/metrics|\/api\/(?:midge\/)?v1\/[^`?]+)[^`]*`/g,
     );
     expect(new Set([...named].map(([, path]) => path))).toEqual(await routes());
   });

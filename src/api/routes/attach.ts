@@ -7,12 +7,14 @@ import { takeBytes } from '../body.ts';
 import { closeOf } from '../close.ts';
 import { dataOf, hex, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
+import { makeTellSpare } from '../spare.ts';
+import type { SpareDeps } from '../spare.ts';
 
-export interface AttachDeps {
+export interface AttachDeps extends SpareDeps {
   readonly startAttach: StartAttach;
 }
 
-export function attachRoutes(app: ApiServer, { startAttach }: AttachDeps): void {
+export function attachRoutes(app: ApiServer, { startAttach, spare }: AttachDeps): void {
   app.route<{ Body: AttachBody }>({
     method: 'POST',
     url: '/api/v1/messages',
@@ -22,6 +24,7 @@ export function attachRoutes(app: ApiServer, { startAttach }: AttachDeps): void 
       response: { 201: dataOf(Type.Object({ messageId: hex('32 bytes') })), ...problems },
     },
     onRequest: takeBytes,
+    onSend: makeTellSpare({ spare }),
     handler: async (request, reply) => {
       // Mining is silent for as long as it takes; a client that is gone is noticed by its connection.
       reply.raw.setTimeout(0);

@@ -16,7 +16,7 @@ export interface HealthDeps {
   readonly health: () => readonly HealthCheck[];
 }
 
-const isHealthy = (checks: readonly HealthCheck[]): boolean => checks.every(({ ok }) => ok);
+export const isHealthy = (checks: readonly HealthCheck[]): boolean => checks.every(({ ok }) => ok);
 
 export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({

@@ -20,10 +20,14 @@ import type { Job } from '../jobs.ts';
 import { problemOf } from '../problem.ts';
 import { dataOf, hex, problemSchema, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
+import { makeTellSpare } from '../spare.ts';
+import type { SpareDeps } from '../spare.ts';
 
-export interface JobsDeps {
+export interface JobsDeps extends SpareDeps {
   readonly counts: ApiCounts;
   readonly startAttach: StartAttach;
+  /** 0 to 255; ids of jobs begin with it. */
+  readonly nodeNumber?: number | undefined;
   readonly clientOf: ClientOf;
   readonly clock: Clock;
   readonly log: Logger;
@@ -57,7 +61,7 @@ const jobSchema = Type.Object({
 });
 
 export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
-  const jobs = new Jobs(deps.clock);
+  const jobs = new Jobs(deps.clock, deps.nodeNumber);
   postRoute(app, jobs, deps);
   eventsRoute(app, jobs, deps);
 
@@ -85,7 +89,8 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   });
 }
 
-function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: JobsDeps): void {
+function postRoute(app: ApiServer, jobs: Jobs, deps: JobsDeps): void {
+  const { startAttach, clientOf, log } = deps;
   const logFault = makeFaultLog(log);
   app.route<{ Body: AttachBody }>({
     method: 'POST',
@@ -93,6 +98,7 @@ function postRoute(app: ApiServer, jobs: Jobs, { startAttach, clientOf, log }: J
     config: { scope: 'attach' },
     schema: { ...attachSchema, response: { 202: dataOf(jobSchema), ...problems } },
     onRequest: takeBytes,
+    onSend: makeTellSpare(deps),
     handler: async (request, reply) => {
       const attachment = startAttach(request);
       attachment.want(closeOf(reply));

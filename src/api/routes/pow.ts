@@ -5,6 +5,10 @@ import { TangleError } from '../../errors.ts';
 import { maxMessageBytes } from '../../protocol/message.ts';
 import { dataOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
+import { isHealthy } from './health.ts';
+import type { HealthDeps } from './health.ts';
+import { makeTellSpare } from '../spare.ts';
+import type { SpareDeps } from '../spare.ts';
 
 const statusSchema = Type.Object({
   kernel: Type.String({ description: 'what does the hashing' }),
@@ -33,7 +37,7 @@ const estimateSchema = Type.Object({
 type Status = Readonly<Static<typeof statusSchema>>;
 type Estimate = Readonly<Static<typeof estimateSchema>>;
 
-export interface PowDeps {
+export interface PowDeps extends SpareDeps, HealthDeps {
   /** Absent when proof of work for clients is switched off. */
   readonly pow?:
     | {
@@ -43,7 +47,19 @@ export interface PowDeps {
     | undefined;
 }
 
-export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
+export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void {
+  const onSend = makeTellSpare({ spare });
+
+  // Not whether there is room now: a proxy that looks every second sends all it has to a node that had.
+  app.route({
+    method: 'GET',
+    url: '/health/pow',
+    config: { scope: 'none' },
+    schema: {},
+    handler: (_request, reply) =>
+      reply.code(pow !== undefined && isHealthy(health()) ? 200 : 503).send(),
+  });
+
   const off = Type.Object({ enabled: Type.Literal(false) });
   const on = Type.Object({ enabled: Type.Literal(true), ...statusSchema.properties });
   app.route({
@@ -51,6 +67,7 @@ export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
     url: '/api/midge/v1/pow',
     config: { scope: 'read' },
     schema: { response: { 200: dataOf(Type.Union([off, on])) } },
+    onSend,
     handler: () => ({
       data:
         pow === undefined
@@ -69,6 +86,7 @@ export function powRoutes(app: ApiServer, { pow }: PowDeps): void {
       }),
       response: { 200: dataOf(estimateSchema), ...problems },
     },
+    onSend,
     handler: ({ query }) => {
       const sizeBytes = Number(query.bytes);
       if (sizeBytes > maxMessageBytes) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ApiDeps } from '../../../src/api/server.ts';
-import { ask, errorOf, openTestApi } from '../harness.ts';
+import { ask, errorOf, json as jsonType, openTestApi, post } from '../harness.ts';
+import type { Answer } from '../harness.ts';
 
 const status = {
   kernel: 'simd-128',
@@ -40,6 +41,34 @@ describe('GET /api/midge/v1/pow', () => {
   it('tells that it is switched off', async () => {
     await using api = await openTestApi();
     expect((await ask(api, { path })).json).toEqual({ data: { enabled: false } });
+  });
+});
+
+const sick = () => [{ name: 'store', ok: false, reason: 'It is full.' }];
+const field = (answer: Answer) => answer.headers['x-midge-spare'];
+
+describe('GET /health/pow', () => {
+  it.each([
+    ['a full queue', { pow }, 200],
+    ['proof of work switched off', {}, 503],
+    ['a fault', { pow, health: sick }, 503],
+  ] as const)('with %s', async (_what, deps, expected) => {
+    await using api = await openTestApi(deps);
+    expect((await ask(api, { path: '/health/pow' })).status).toBe(expected);
+  });
+});
+
+describe('the field x-midge-spare', () => {
+  it('is on answers of pow and attaches, refused ones too, as it is when they go out', async () => {
+    let free = 0.5;
+    const busier = () => ({ api: (free -= 0.1), pow: 0.25 });
+    await using api = await openTestApi({ pow, spare: busier });
+    expect(field(await ask(api, { path }))).toBe('api=0.40, pow=0.25');
+    expect(field(await ask(api, { path: `${path}/estimate?bytes=1` }))).toBe('api=0.30, pow=0.25');
+    expect(field(await post(api, '{}', jsonType))).toBe('api=0.20, pow=0.25');
+    const broken = await post(api, '{', jsonType);
+    expect([broken.status, field(broken)]).toEqual([400, 'api=0.10, pow=0.25']);
+    expect(field(await ask(api, { path: '/health' }))).toBeUndefined();
   });
 });
 
