@@ -6,6 +6,8 @@ import { renderConfigurationPage } from '../src/config/reference.ts';
 import { errorTable } from '../src/errors.ts';
 import { metricNames, metricsTable } from '../src/metrics.ts';
 import type { MetricRow } from '../src/metrics.ts';
+import { renderAlerts, renderAlertTable } from './alerts.ts';
+import { renderDashboard } from './dashboard.ts';
 
 /** The text of every rendered document by its path. */
 export function renderedPages(): Readonly<Record<string, string>> {
@@ -13,6 +15,8 @@ export function renderedPages(): Readonly<Record<string, string>> {
     'docs/configuration.md': renderConfigurationPage(),
     'docs/errors.md': renderErrorsPage(),
     'docs/metrics.md': renderMetricsPage(),
+    'docs/grafana/midge.json': renderDashboard(),
+    'docs/prometheus/midge-alerts.yml': renderAlerts(),
   };
 }
 
@@ -69,6 +73,18 @@ the field's nodes; counters are counters, so \`rate()\` holds over a restart.
   \`\`\`
 
 ${table}
+
+## Dashboard
+
+[midge.json](grafana/midge.json) is a dashboard for Grafana with a panel for every metric: Dashboards, New, Import. It is
+rendered from the same table, so it is never older than the metrics.
+
+## Alerts
+
+[midge-alerts.yml](prometheus/midge-alerts.yml) for \`rule_files\` of Prometheus. The names of metrics in it are checked
+against the table.
+
+${renderAlertTable()}
 `;
 }
 
