@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { MessageId } from '../protocol/ids.ts';
+import { indexBufferBytes } from './database.ts';
 import type { OpenDatabase } from './database.ts';
 import { Index } from './index.ts';
 
@@ -11,13 +12,17 @@ export interface IndexPlace {
   readonly location: string;
   readonly openDatabase: OpenDatabase;
   readonly cacheBytes: number;
+  /** For the ids that the index knows. */
+  readonly filterBytes: number;
 }
 
 /** Makes an empty index where there is none. */
 export async function openIndexFolder(place: IndexPlace): Promise<Index> {
   await using opening = new AsyncDisposableStack();
-  const db = opening.use(await place.openDatabase(place.location, place.cacheBytes));
-  const index = await Index.open(db);
+  const { location, cacheBytes, filterBytes } = place;
+  const sizes = { cacheBytes, writeBufferBytes: indexBufferBytes };
+  const db = opening.use(await place.openDatabase(location, sizes));
+  const index = await Index.open(db, filterBytes);
   opening.move();
   return index;
 }

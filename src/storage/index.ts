@@ -5,6 +5,7 @@ import type { MessageId } from '../protocol/ids.ts';
 import { asMessageId } from '../protocol/ids.ts';
 import { clearRange, commit, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
+import { KnownIds } from './known-ids.ts';
 import {
   childKey,
   childRange,
@@ -49,16 +50,20 @@ export class Index implements AsyncDisposable {
   readonly #db: Database;
   /** By `idText`; as many as the tangle lets wait. */
   readonly #pendingIds = new Set<string>();
+  readonly #knownIds: KnownIds;
   #position: Position | undefined;
 
-  private constructor(db: Database, position: Position | undefined) {
+  private constructor(db: Database, filterBytes: number, position: Position | undefined) {
     this.#db = db;
+    this.#knownIds = new KnownIds(db, filterBytes);
     this.#position = position;
   }
 
-  static async open(db: Database): Promise<Index> {
-    const position = await db.get(positionKey);
-    const index = new Index(db, position === undefined ? undefined : decodePosition(position));
+  /** `filterBytes` bounds what it remembers of the ids that it knows. */
+  static async open(db: Database, filterBytes: number): Promise<Index> {
+    const value = await db.get(positionKey);
+    const position = value === undefined ? undefined : decodePosition(value);
+    const index = new Index(db, filterBytes, position);
     const sizes = { first: pendingKeysPerPage, next: pendingKeysPerPage };
     for await (const keys of pagesOf(db.keys(spaceRange(indexSpaces.pending)), sizes)) {
       for (const key of keys) index.#pendingIds.add(idText(idOfKey(key)));
@@ -66,8 +71,14 @@ export class Index implements AsyncDisposable {
     return index;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#db.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#knownIds[Symbol.asyncDispose]();
+    await this.#db.close();
+  }
+
+  /** From when it is done on, ids that are not here are mostly told from memory. */
+  learnIds(): Promise<void> {
+    return this.#knownIds.learn();
   }
 
   /** Undefined in an empty index. */
@@ -94,6 +105,7 @@ export class Index implements AsyncDisposable {
     const indexedUpToSeq = Math.max(this.#position.indexedUpToSeq, lastSeq);
     this.#putPosition(batch, { ...this.#position, indexedUpToSeq });
     await commit(batch, { sync });
+    this.#knownIds.add(entries.map(({ id }) => id));
   }
 
   #putPosition(batch: Batch, position: Position): void {
@@ -103,12 +115,18 @@ export class Index implements AsyncDisposable {
 
   /** In the order of the ids. */
   async locate(ids: readonly MessageId[]): Promise<readonly (number | undefined)[]> {
-    const found = await this.#db.getMany(ids.map(idKey));
-    return found.map((value) => (value === undefined ? undefined : decodeNumber(value)));
+    const asked = ids.filter((id) => this.#knownIds.mayHave(id));
+    if (asked.length === 0) return ids.map(() => undefined);
+    const values = await this.#db.getMany(asked.map(idKey));
+    const found = new Map(asked.map((id, position) => [id, values[position]]));
+    return ids.map((id) => {
+      const value = found.get(id);
+      return value === undefined ? undefined : decodeNumber(value);
+    });
   }
 
   locateSync(id: MessageId): number | undefined {
-    const value = this.#db.getSync(idKey(id));
+    const value = this.#knownIds.mayHave(id) ? this.#db.getSync(idKey(id)) : undefined;
     return value === undefined ? undefined : decodeNumber(value);
   }
 

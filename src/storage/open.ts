@@ -14,6 +14,7 @@ import {
   openDatabase,
   reasonOf,
   reopenNeedBytes,
+  logBufferBytes,
 } from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import type { IndexPlace } from './index-folder.ts';
@@ -51,7 +52,7 @@ export interface StoreDeps {
 }
 
 /** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
-const cacheShares = { log: 0.25, index: 0.5, recent: 0.25 };
+const cacheShares = { log: 0.25, index: 0.375, filter: 0.125, recent: 0.25 };
 
 /**
  * Throws STORE_LOCKED, STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, DISK_FULL, STORE_OPEN_FAILED. Takes as
@@ -81,15 +82,17 @@ async function openShelves(options: StoreOptions, deps: StoreDeps): Promise<Shel
 async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves> {
   const { dataDir, network, cacheBytes } = options;
   const openDb = deps.openDatabase ?? openDatabase;
+  const logSizes = {
+    cacheBytes: cacheBytes * cacheShares.log,
+    writeBufferBytes: logBufferBytes,
+  };
   await using opening = new AsyncDisposableStack();
   const holes = await lookForHoles(dataDir);
   const db = opening.use(
-    await openLog(dataDir, (path) => openDb(path, cacheBytes * cacheShares.log)).catch(
-      async (error: unknown) => {
-        if (isCoded(error, 'STORE_LOCKED')) await holes.withdraw();
-        throw error;
-      },
-    ),
+    await openLog(dataDir, (path) => openDb(path, logSizes)).catch(async (error: unknown) => {
+      if (isCoded(error, 'STORE_LOCKED')) await holes.withdraw();
+      throw error;
+    }),
   );
   opening.use(await signFolder(dataDir));
   const state = await loadLogState(db, network);
@@ -99,6 +102,7 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
     location: join(dataDir, 'index'),
     openDatabase: openDb,
     cacheBytes: cacheBytes * cacheShares.index,
+    filterBytes: cacheBytes * cacheShares.filter,
   };
   const index = await recoverIndex(log, place, {
     isReindexed: options.reindex === true,
@@ -108,6 +112,8 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
   });
   opening.use(index);
   await holes.forget();
+  // Owns its errors, and is awaited when the index is closed.
+  void index.learnIds();
   const recent = new Recent(cacheBytes * cacheShares.recent);
   const owned = opening.move();
   return {

@@ -5,7 +5,13 @@ import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import { finishCut } from './cut.ts';
-import { isCorruption, maxBatchMessages, readOrDamaged, writeBufferBytes } from './database.ts';
+import {
+  indexBufferBytes,
+  isCorruption,
+  logBufferBytes,
+  maxBatchMessages,
+  readOrDamaged,
+} from './database.ts';
 import { lastSeqUnder } from './epochs.ts';
 import {
   openIndexFolder,
@@ -28,6 +34,8 @@ import type { StoredMessage } from './store.ts';
 
 /** Looked at in every start, because it costs nothing. */
 const spotCheckMessages = 1_000;
+const logFiles = { bufferBytes: logBufferBytes, minRecordBytes: minLogRecordBytes };
+const indexFiles = { bufferBytes: indexBufferBytes, minRecordBytes: minIndexRecordBytes };
 const page = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
 
 export interface RecoveryOptions {
@@ -88,9 +96,12 @@ function isOfOtherLayout({ position }: Index): boolean {
 }
 
 /** How many of the newest messages may be missing: two write-ahead files hold no more, and the rest was fsynced. */
-function doubtfulCount(minRecordBytes: number, { isSuspect }: RecoveryOptions): number {
+function doubtfulCount(
+  { bufferBytes, minRecordBytes }: typeof logFiles,
+  { isSuspect }: RecoveryOptions,
+): number {
   if (!isSuspect) return spotCheckMessages;
-  return Math.ceil((2 * writeBufferBytes) / minRecordBytes) + 2 * maxBatchMessages;
+  return Math.ceil((2 * bufferBytes) / minRecordBytes) + 2 * maxBatchMessages;
 }
 
 /**
@@ -102,7 +113,7 @@ function doubtfulCount(minRecordBytes: number, { isSuspect }: RecoveryOptions): 
 async function reconcile(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
   const seenSeq = index.position?.indexedUpToSeq ?? 0;
   const { lastSeq } = log;
-  const count = doubtfulCount(minLogRecordBytes, options);
+  const count = doubtfulCount(logFiles, options);
   const keepSeq = (await readOrDamaged(log.location, () => log.findGap(count))) ?? lastSeq;
   const isIndexMissing = index.position === undefined && lastSeq > 0;
   if (keepSeq === lastSeq && seenSeq < log.nextSeq && !isIndexMissing) return;
@@ -120,7 +131,7 @@ async function setAside(log: Log, index: Index, aboveSeq: number): Promise<void>
 /** Puts back what holes in the write-ahead files may have taken from below the watermark. */
 async function refill(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
   const upToSeq = Math.min(index.position?.indexedUpToSeq ?? 0, log.lastSeq);
-  const fromSeq = log.seqBeforeNewest(doubtfulCount(minIndexRecordBytes, options), upToSeq) + 1;
+  const fromSeq = log.seqBeforeNewest(doubtfulCount(indexFiles, options), upToSeq) + 1;
   for await (const records of pagesFrom(log, fromSeq, upToSeq)) {
     const located = await index.locate(records.map(({ id }) => id));
     if (records.every(({ seq }, position) => located[position] === seq)) continue;

@@ -158,7 +158,10 @@ describe('a failed write', () => {
   it('would lose what is written behind it: LevelDB acknowledges and forgets', async () => {
     await using folder = await aFolder();
     const databases = new FaultyDatabases();
-    const db = await databases.open(join(folder.path, 'log'), 1 << 20);
+    const db = await databases.open(join(folder.path, 'log'), {
+      cacheBytes: 1 << 20,
+      writeBufferBytes: 1 << 20,
+    });
     databases.failNext({ which: 'log', kind: 'torn', message: ioError });
     const put = (text: string) => db.batch().put(Buffer.from(text), Buffer.from(text)).write();
     await expect(put('torn')).rejects.toThrow(ioError);

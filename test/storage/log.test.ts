@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { logSpaces, messageKey, spaceRange } from '../../src/storage/layout.ts';
@@ -31,6 +32,23 @@ describe('append', () => {
       db.values(spaceRange(logSpaces.entryPoints)).all(),
     );
     expect(values.map((value) => value.readBigUInt64BE())).toEqual([2n]);
+  });
+
+  it('never makes LevelDB write a message again that lies in a table', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+    const parent = aRecord();
+    await store.append([parent]);
+    // Five tables' worth: with four that overlap it would begin.
+    for (let batch = 0; batch < 14; batch++) {
+      const records = Array.from({ length: 80 }, () =>
+        aRecord({ parents: [parent.id], dataBytes: 30_000 }),
+      );
+      await store.append(records);
+    }
+    const events = await readFile(join(folder.path, 'log', 'LOG'), 'utf8');
+    expect(events.match(/Level-0 table #\d+: \d+ bytes OK/g)?.length).toBeGreaterThan(4);
+    expect(events).not.toMatch(/Compacted .* files/);
   });
 
   it('of nothing does nothing', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TangleError } from '../../src/errors.ts';
 import { networkIdOf } from '../../src/protocol/ids.ts';
+import { reopenNeedBytes } from '../../src/storage/database.ts';
 import { encodeNumber, logStateKey } from '../../src/storage/layout.ts';
 import { aFolder } from '../support/folder.ts';
 import {
@@ -154,6 +155,6 @@ describe('openStore', () => {
       openTestStore(folder.path, { openDatabase: databases.open }),
     );
     expect(code).toBe('DISK_FULL');
-    expect(message).toContain('Free 32 MiB or more');
+    expect(message).toContain(`Free ${reopenNeedBytes / 2 ** 20} MiB or more`);
   });
 });

@@ -241,7 +241,7 @@ describe('an index', () => {
 
 /** Opens the databases, LevelDB's own recovery included, and then fails as if the process ended there. */
 async function openThenFail(location: string): Promise<Database> {
-  const db = await openDatabase(location, 1 << 20);
+  const db = await openDatabase(location, { cacheBytes: 1 << 20, writeBufferBytes: 1 << 22 });
   if (!location.endsWith('index')) return db;
   await db.close();
   throw new Error('killed here');

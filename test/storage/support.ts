@@ -221,11 +221,11 @@ export class FaultyDatabases {
     this.#openFailures.push(...errors);
   }
 
-  readonly open: OpenDatabase = async (location, cacheBytes) => {
+  readonly open: OpenDatabase = async (location, sizes) => {
     const failure = this.#openFailures.shift();
     if (failure !== undefined) throw failure;
     this.openCount += 1;
-    const db = await openDatabase(location, cacheBytes);
+    const db = await openDatabase(location, sizes);
     const which: Which = location.endsWith('log') ? 'log' : 'index';
     let failed: Fault | undefined;
     const batch = db.batch.bind(db) as () => ReturnType<Database['batch']>;

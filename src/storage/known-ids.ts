@@ -1,0 +1,100 @@
+// Which ids the index may have, in memory, so that a new message is known to be new without asking LevelDB.
+// That is not only faster: LevelDB answers misses by compacting the tables that it had to ask.
+import type { MessageId } from '../protocol/ids.ts';
+import { pagesOf } from './database.ts';
+import type { Database } from './database.ts';
+import { IdFilter, filterBytesPerId } from './id-filter.ts';
+import { idOfKey, indexSpaces, spaceRange } from './layout.ts';
+
+/** A walk that is held open for longer keeps files from being deleted. */
+const pagesPerWalk = 16;
+const pageSizes = { first: 1_000, next: 1_000 };
+const minCapacity = 200_000;
+/** What an id with its seq takes in a table, at the least: nothing of it can be compressed. */
+const minEntryBytes = 40;
+const ids = spaceRange(indexSpaces.ids);
+
+/**
+ * The filter is learned from the index at the start, and again whenever it has twice as many ids as then:
+ * those that were removed meanwhile are forgotten, and there is room for as many again as there are.
+ */
+export class KnownIds implements AsyncDisposable {
+  readonly #db: Database;
+  readonly #maxCapacity: number;
+  /** Undefined until every id has been seen once: then each may be there. */
+  #filter: IdFilter | undefined;
+  #next: IdFilter | undefined;
+  #learnAgainAt = 0;
+  #learning: Promise<void> | undefined;
+  #isClosing = false;
+
+  constructor(db: Database, maxBytes: number) {
+    this.#db = db;
+    this.#maxCapacity = Math.floor(maxBytes / filterBytesPerId);
+  }
+
+  mayHave(id: MessageId): boolean {
+    return this.#filter?.mayHave(id) ?? true;
+  }
+
+  /** When they are in the database already: a walk that goes on meanwhile may have passed their place. */
+  add(added: readonly MessageId[]): void {
+    for (const id of added) {
+      this.#filter?.add(id);
+      this.#next?.add(id);
+    }
+    const { addedCount = 0 } = this.#filter ?? {};
+    if (addedCount > 0 && addedCount >= this.#learnAgainAt) void this.learn();
+  }
+
+  /** In the background; resolves when it is done. A call while it runs joins it. */
+  learn(): Promise<void> {
+    this.#learning ??= this.#learnAll().finally(() => {
+      this.#learning = undefined;
+    });
+    return this.#learning;
+  }
+
+  /**
+   * Owns its errors: a table that cannot be read says so to whoever needs it for an answer, and without a
+   * filter everyone asks the database.
+   */
+  async #learnAll(): Promise<void> {
+    try {
+      const sizeBytes = await this.#db.approximateSize(ids.gte, ids.lt);
+      const wanted = Math.max(minCapacity, (2 * sizeBytes) / minEntryBytes);
+      const capacity = Math.min(this.#maxCapacity, Math.ceil(wanted));
+      const next = new IdFilter(capacity);
+      this.#next = next;
+      let lastKey: Buffer | undefined = ids.gte;
+      while (lastKey !== undefined && !this.#isClosing) {
+        lastKey = await this.#learnSome(next, lastKey);
+      }
+      if (this.#isClosing) return;
+      this.#filter = next;
+      this.#learnAgainAt = Math.max(capacity, 2 * next.addedCount);
+    } catch {
+      this.#learnAgainAt = Infinity;
+    } finally {
+      this.#next = undefined;
+    }
+  }
+
+  /** Returns where to go on, undefined at the end. */
+  async #learnSome(next: IdFilter, afterKey: Buffer): Promise<Buffer | undefined> {
+    let lastKey: Buffer | undefined;
+    let pageCount = 0;
+    for await (const keys of pagesOf(this.#db.keys({ gt: afterKey, lt: ids.lt }), pageSizes)) {
+      for (const key of keys) next.add(idOfKey(key));
+      lastKey = keys.at(-1);
+      // The event loop has had its turn with each page.
+      if (++pageCount === pagesPerWalk || this.#isClosing) break;
+    }
+    return lastKey;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
+    await this.#learning;
+  }
+}
