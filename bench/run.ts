@@ -1,4 +1,4 @@
-// Runs the benches and prints one table: `npm run bench [-- NAME …]`, `npm run bench:smoke`.
+// Runs the benches and prints one table: `npm run bench [-- NAME …] [--large]`, `npm run bench:smoke`.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -8,19 +8,24 @@ import { budgetBench } from './budget.bench.ts';
 import { codecBench } from './codec.bench.ts';
 import { intakeBench } from './intake.bench.ts';
 import { powBench } from './pow.bench.ts';
+import { storeBench } from './store.bench.ts';
 import { printTable } from './table.ts';
 import type { Mode, Row } from './table.ts';
 
 const benches: Readonly<Record<string, (mode: Mode) => Promise<readonly Row[]>>> = {
   codec: codecBench,
   intake: intakeBench,
+  store: storeBench,
   api: apiBench,
   pow: powBench,
   budget: budgetBench,
 };
 
 const { values, positionals } = parseArgs({
-  options: { smoke: { type: 'boolean', default: false } },
+  options: {
+    smoke: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !(name in benches));
@@ -43,7 +48,7 @@ console.log(`Node ${machine.node}, ${machine.cpu}, revision ${machine.revision}\
 const rows: Row[] = [];
 for (const [name, bench] of Object.entries(benches)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  rows.push(...(await bench({ isSmoke: values.smoke })));
+  rows.push(...(await bench({ isSmoke: values.smoke, isLarge: values.large })));
 }
 printTable(rows);
 if (!values.smoke) {

@@ -13,6 +13,8 @@ export interface Row {
 export interface Mode {
   /** One small round of everything, to show that the bench still runs; its numbers mean nothing. */
   readonly isSmoke: boolean;
+  /** Sizes that take hours too. */
+  readonly isLarge: boolean;
 }
 
 const number = (value: number): string =>
