@@ -15,9 +15,9 @@ const maxHeldBackBytes = 1024 * 1024;
 
 /**
  * Writes to standard output, synchronously: the last line before an exit is never lost. Where that is a
- * file on a full disk, lines are lost rather than the node.
+ * file on a full disk, lines are lost rather than the node. `beforeLine` clears what else stands on the terminal.
  */
-export function makeLogger(options: LogOptions): Logger {
+export function makeLogger(options: LogOptions, beforeLine?: () => void): Logger {
   const isPretty =
     options.format === 'pretty' || (options.format === 'auto' && process.stdout.isTTY);
   const stream = isPretty
@@ -29,7 +29,13 @@ export function makeLogger(options: LogOptions): Logger {
       })
     : pino.destination({ dest: 1, sync: true, maxLength: maxHeldBackBytes });
   stream.on('error', () => undefined);
-  return pino({ level: options.level, base: null }, stream);
+  const destination = {
+    write: (line: string) => {
+      beforeLine?.();
+      stream.write(line);
+    },
+  };
+  return pino({ level: options.level, base: null }, beforeLine ? destination : stream);
 }
 
 /** For tests and short commands. */

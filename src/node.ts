@@ -18,6 +18,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import { startEventLoopWatch } from './event-loop.ts';
 import type { EventLoopWatch } from './event-loop.ts';
+import type { SyncStatus } from './gossip/in-sync.ts';
 import { openNetwork } from './gossip/network.ts';
 import type { Network } from './gossip/network.ts';
 import { healthChecks } from './health.ts';
@@ -51,6 +52,8 @@ export interface NodeDeps {
 
 export interface Node extends AsyncDisposable {
   readonly info: NodeSummary;
+  /** How far it is in fetching what it missed. */
+  readonly sync: () => SyncStatus;
 }
 
 /** Opens a node that serves at once. Throws coded errors of the store and the API; then nothing stays open. */
@@ -95,6 +98,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const owned = opening.move();
   return {
     info: summaryOf(config, { store: tangle.store, api, mqtt, network, tellers }),
+    sync: () => network.sync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -166,6 +170,7 @@ function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
     health,
     spare,
     peers: network.gossip,
+    sync: () => network.sync(),
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),
     mqtt: mqtt?.broker,

@@ -2,28 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { healthChecks } from '../src/health.ts';
 import type { HealthSources } from '../src/health.ts';
 
-type State = ReturnType<HealthSources['network']['catchUp']['state']>;
-
-const follow = (facts: Partial<State['neighbours'][number]>): State['neighbours'][number] => ({
-  peerId: 'known',
-  behindMessages: 0,
-  behindMs: 0,
-  isBelowCut: false,
-  ...facts,
-});
-
 function sources(facts: {
-  readonly followed?: State['neighbours'];
+  readonly reason?: string;
   readonly isConnected?: boolean | undefined;
   readonly delayMs?: number;
   readonly isWritable?: boolean;
 }): HealthSources {
-  const neighbour = {
-    id: 'known',
-    multiAddresses: [],
-    relation: 'known',
-    connected: true,
-  } as const;
   return {
     store: {
       state: () =>
@@ -31,8 +15,15 @@ function sources(facts: {
     },
     loop: { maxDelayMs: () => facts.delayMs ?? 0 },
     network: {
-      gossip: { neighbours: () => [neighbour], hasConfiguredNeighbour: facts.isConnected },
-      catchUp: { state: () => ({ isFirstRunning: false, neighbours: facts.followed ?? [] }) },
+      gossip: { hasConfiguredNeighbour: facts.isConnected },
+      sync: () => ({
+        reason: facts.reason,
+        isFirstCatchUp: false,
+        takenMessages: 0,
+        takenMs: 0,
+        behindMessages: 0,
+        neighbours: [],
+      }),
     },
   };
 }
@@ -62,15 +53,9 @@ describe('health', () => {
     expect(failing(sources({ isConnected: true }))).toEqual([]);
   });
 
-  it.each([
-    [{ behindMessages: 1_000 }, true],
-    [{ behindMessages: 1_001 }, false],
-    [{ behindMs: 60_000 }, true],
-    [{ behindMs: 60_001 }, false],
-    [{ isBelowCut: true }, false],
-    [{ isBelowCut: true, peerId: 'a stranger' }, true],
-    [{ behindMessages: 5_000, peerId: 'a stranger' }, true],
-  ])('judges a neighbour that says %o', (facts, isGood) => {
-    expect(failing(sources({ followed: [follow(facts)] })).length === 0).toBe(isGood);
+  it('says why the node is not in sync', () => {
+    expect(failing(sources({ reason: 'Something is missing.' }))).toEqual([
+      'catch-up: Something is missing.',
+    ]);
   });
 });

@@ -28,6 +28,8 @@ import type { PowDeps } from './routes/pow.ts';
 import type { SpareDeps } from './spare.ts';
 import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
+import { syncRoutes } from './routes/sync.ts';
+import type { SyncDeps } from './routes/sync.ts';
 import { tipsRoutes } from './routes/tips.ts';
 import type { TipsDeps } from './routes/tips.ts';
 import { tokensRoutes } from './routes/tokens.ts';
@@ -47,6 +49,7 @@ export interface RouteDeps
     PeersDeps,
     PowDeps,
     SpareDeps,
+    SyncDeps,
     TipsDeps,
     TokensRouteDeps,
     WhyRouteDeps {
@@ -71,6 +74,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   whyRoutes(app, deps);
   peersRoutes(app, deps);
   tokensRoutes(app, deps);
+  syncRoutes(app, deps);
   metricsRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);

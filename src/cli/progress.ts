@@ -25,16 +25,29 @@ export async function withSpinner<T>(label: string, work: Promise<T>): Promise<T
 
 export interface StatusLine extends Disposable {
   show(text: string): void;
+  /** Makes room for another line; the text comes back when it is shown again. */
+  clear(): void;
 }
+
+const nothing = (): void => undefined;
 
 /** One line that is written anew each time; silent where nobody watches. */
 export function openStatusLine(): StatusLine {
   const { stderr } = process;
-  if (!stderr.isTTY) return { show: () => undefined, [Symbol.dispose]: () => undefined };
+  if (!stderr.isTTY) return { show: nothing, clear: nothing, [Symbol.dispose]: nothing };
+  let isShown = false;
+  const clear = (): void => {
+    if (isShown) stderr.write(clearLine);
+    isShown = false;
+  };
   return {
-    // A line that wraps could not be cleared.
-    show: (text) => void stderr.write(clearLine + text.slice(0, stderr.columns - 1)),
-    [Symbol.dispose]: () => void stderr.write(clearLine),
+    show: (text) => {
+      isShown = true;
+      // A line that wraps could not be cleared.
+      stderr.write(clearLine + text.slice(0, stderr.columns - 1));
+    },
+    clear,
+    [Symbol.dispose]: clear,
   };
 }
 

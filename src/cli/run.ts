@@ -1,10 +1,16 @@
 // midge run: opens the node, says so, and closes it when asked to.
 import { makeLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
+import type { Node } from '../node.ts';
 import type { NodeSummary } from '../summary.ts';
 import { banner } from './banner.ts';
 import type { Command } from './command.ts';
+import { openStatusLine } from './progress.ts';
+import type { StatusLine } from './progress.ts';
 import { stopSignal } from './signals.ts';
+import { syncLine } from './sync-line.ts';
+
+const syncLineMs = 500;
 
 export const run: Command = {
   name: 'run',
@@ -20,7 +26,9 @@ export const run: Command = {
   ],
   run: async ({ config, print }) => {
     const asked = stopSignal();
-    const log = makeLogger(config.log);
+    const isForPeople = process.stdout.isTTY && config.log.format !== 'json';
+    using line = openStatusLine();
+    const log = makeLogger(config.log, isForPeople ? () => line.clear() : undefined);
     const broken = Promise.withResolvers<never>();
     // It may break while it opens, before anyone waits for this.
     broken.promise.catch(() => undefined);
@@ -30,14 +38,25 @@ export const run: Command = {
       const opening = openNode(config, { log, onFatal: broken.reject });
       await openOrLeave(asked, opening, log);
       await using node = await opening;
-      if (process.stdout.isTTY && config.log.format !== 'json') print(banner(node.info));
+      if (isForPeople) print(banner(node.info));
       log.info(readyLine(node.info), 'ready');
+      using _ = isForPeople ? showSync(node, line) : undefined;
       const signal = await Promise.race([asked, broken.promise]);
       log.info({ signal }, 'stopping');
     }
     log.info('stopped');
   },
 };
+
+/** While the node catches up, a line says how far it is. */
+function showSync(node: Pick<Node, 'sync'>, line: StatusLine): Disposable {
+  const timer = setInterval(() => {
+    const text = syncLine(node.sync());
+    if (text === undefined) line.clear();
+    else line.show(text);
+  }, syncLineMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
 
 /**
  * Waits for the node, or ends the process when it is asked to end before. Nothing was answered yet, and the store

@@ -6,7 +6,9 @@ import { GiB, MiB, multiaddr } from './leaves.ts';
 const host = '(ip4/[0-9.]{7,15}|ip6/[0-9a-fA-F:.]{2,45}|dns[46]?/[A-Za-z0-9.-]{1,253})';
 const listenPattern = '^/(ip4/[0-9.]{7,15}|ip6/[0-9a-fA-F:.]{2,45})/tcp/[0-9]{1,5}$';
 const addressPattern = `^/${host}/tcp/[0-9]{1,5}$`;
-const neighbourPattern = `^/${host}/tcp/[0-9]{1,5}/p2p/[1-9A-HJ-NP-Za-km-z]{46,64}$`;
+const peerIdPattern = '[1-9A-HJ-NP-Za-km-z]{46,64}';
+const neighbourPattern = `^/${host}/tcp/[0-9]{1,5}/p2p/${peerIdPattern}$`;
+const trustedPattern = `^(/${host}/tcp/[0-9]{1,5}/p2p/)?${peerIdPattern}$`;
 
 export const gossipSettings = Type.Object(
   {
@@ -29,6 +31,12 @@ export const gossipSettings = Type.Object(
         maxItems: 100,
       },
     ),
+    trusted: Type.Array(multiaddr(trustedPattern, 'peer ids, alone or at the end of an address'), {
+      description:
+        'Peer ids of neighbours that are believed when they have pruned what is missing here: which messages their logs build on. An address with a peer id is taken too.',
+      default: [],
+      maxItems: 100,
+    }),
     discovery: Type.Array(Type.Enum(['mdns', 'bootstrap', 'exchange']), {
       description:
         'How to find nodes that nobody named: on the local network, through gossip.bootstrap, by asking neighbours. Then unknown ones are let in.',

@@ -3,12 +3,21 @@
 import type { Clock, SetTimer } from '../clock.ts';
 import { TangleError, errorTable } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import type { Store } from '../storage/store.ts';
 import type { Outcome } from '../tangle/outcome.ts';
+import { Boundaries } from './boundaries.ts';
+import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
+import { isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
+import type { Followed, NeighbourProgress } from './followed.ts';
 import type { SyncChannel } from './sync-channel.ts';
 import { noLogId } from './sync-frames.ts';
-import { followLog, serveLog } from './sync-log.ts';
-import type { Cursor, FollowResult, Progress, ReadableLog } from './sync-log.ts';
+import { isWholeLog } from './sync-boundary.ts';
+import { followLog } from './sync-follow.ts';
+import type { FollowDeps, FollowResult, Progress } from './sync-follow.ts';
+import { serveLog } from './sync-log.ts';
+import type { Cursor, ReadableLog } from './sync-log.ts';
 
 /** Each neighbour's log is looked at this often: a tip that was lost is named by nobody else. */
 const intervalMs = 30_000;
@@ -20,15 +29,27 @@ const stallMs = 60_000;
 const maxPasses = 4;
 /** Neighbours served at the same time, once each; each holds about 300 KiB. */
 const maxServed = 32;
+/** Who waits for its turn is looked at this often. */
+const retryMs = 1_000;
 /** How often progress is logged and kept. */
 const progressMs = 5_000;
+/** Our oldest messages: half of them are in every log that reaches as far back as ours. About 1 MiB of ids. */
+const horizonPage = { limit: 8_192, maxBytes: 16 * 1024 * 1024 };
+/** A pass that brought so many is told of at its end. */
+const toldMessages = 1_000;
 
 export interface CatchUpDeps {
   /** Undefined when that neighbour does not speak catch-up. */
   readonly openChannel: (peerId: string) => Promise<SyncChannel | undefined>;
   readonly submit: (bytes: Uint8Array, source: `peer:${string}`) => Promise<Outcome>;
-  readonly store: ReadableLog & { readonly messageCount: number };
+  readonly store: ReadableLog &
+    BoundariesDeps['store'] &
+    Pick<Store, 'messageCount' | 'entryPointCount'>;
   readonly cursors: Cursors;
+  /** Peers whose boundaries are believed. */
+  readonly isTrusted: (peerId: string) => boolean;
+  /** What is solid has changed without a message: what waits must be looked at again. */
+  readonly onBoundary: () => void;
   /** It broke a rule and is followed no more until it connects again. */
   readonly onMisbehaviour: (peerId: string, error: TangleError) => void;
   readonly clock: Clock;
@@ -36,59 +57,42 @@ export interface CatchUpDeps {
   readonly log: Logger;
 }
 
-export interface NeighbourProgress {
-  readonly peerId: string;
-  /** In its log and not read here, as far as it was heard. */
-  readonly behindMessages: number;
-  /** Since its log was last read to the end; 0 when it is. */
-  readonly behindMs: number;
-  /** Its log was cut above our cursor, so that it cannot bring us up to date. */
-  readonly isBelowCut: boolean;
-}
-
 export interface CatchUpState {
   /** No log was read to its end since the start, and one is being read. */
   readonly isFirstRunning: boolean;
+  /** A log was read to its end since the start. */
+  readonly hasCaughtUp: boolean;
   /** Those that speak catch-up. */
   readonly neighbours: readonly NeighbourProgress[];
 }
 
-interface Neighbour {
-  readonly peerId: string;
-  /** Resting until its timer or until there is room for one more. */
-  phase: 'reading' | 'resting';
-  /** To be read again at once. */
-  isAsked: boolean;
-  isNudged: boolean;
-  hasAnswered: boolean;
-  isBelowCut: boolean;
-  behindMessages: number;
-  /** When its log was last read to the end; when it was first heard before that. */
-  currentAtMs: number;
-  savedAtMs: number;
-  channel?: SyncChannel | undefined;
-  cancelTimer?: (() => void) | undefined;
-}
-
 export class CatchUp implements AsyncDisposable {
   readonly #deps: CatchUpDeps;
-  readonly #neighbours = new Map<string, Neighbour>();
+  readonly #neighbours = new Map<string, Followed>();
   readonly #served = new Map<string, SyncChannel>();
   readonly #running = new Set<Promise<void>>();
+  readonly #boundaries: Boundaries;
   #isFirstDone = false;
   #isClosing = false;
+  #cancelRetry: (() => void) | undefined;
 
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
+    this.#boundaries = new Boundaries({ ...deps, onChanged: deps.onBoundary });
   }
 
   /** A neighbour is connected: its log is read now and from time to time, until it leaves. */
   follow(peerId: string): void {
     if (this.#isClosing) return;
-    const neighbour = this.#neighbours.get(peerId) ?? newNeighbour(peerId, this.#deps.clock.now());
+    const neighbour = this.#neighbours.get(peerId) ?? this.#newFollowed(peerId);
     this.#neighbours.set(peerId, neighbour);
     neighbour.isAsked = true;
     this.#start();
+  }
+
+  #newFollowed(peerId: string): Followed {
+    const isTrusted = this.#deps.isTrusted(peerId);
+    return newFollowed({ peerId, isTrusted }, this.#deps.clock.now());
   }
 
   leave(peerId: string): void {
@@ -138,17 +142,14 @@ export class CatchUp implements AsyncDisposable {
     const heard = [...this.#neighbours.values()].filter(({ hasAnswered }) => hasAnswered);
     return {
       isFirstRunning: !this.#isFirstDone && heard.some(({ phase }) => phase === 'reading'),
-      neighbours: heard.map(({ peerId, behindMessages, isBelowCut, currentAtMs }) => ({
-        peerId,
-        behindMessages,
-        behindMs: behindMessages > 0 || isBelowCut ? now - currentAtMs : 0,
-        isBelowCut,
-      })),
+      hasCaughtUp: this.#isFirstDone,
+      neighbours: heard.map((neighbour) => progressOf(neighbour, now)),
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
+    this.#cancelRetry?.();
     for (const peerId of this.#neighbours.keys()) this.leave(peerId);
     for (const channel of this.#served.values()) channel.abort(new Error('the node stops'));
     await Promise.all(this.#running);
@@ -165,12 +166,27 @@ export class CatchUp implements AsyncDisposable {
   #start(): void {
     for (const neighbour of this.#neighbours.values()) {
       if (this.#running.size >= maxPasses) return;
-      if (!neighbour.isAsked || neighbour.phase === 'reading') continue;
+      if (!neighbour.isAsked || neighbour.phase === 'reading' || this.#mustWait(neighbour))
+        continue;
       neighbour.cancelTimer?.();
       const pass = this.#run(neighbour);
       this.#running.add(pass);
       void this.#goOnAfter(pass);
     }
+  }
+
+  /** It is looked at again when a pass ends, and after a moment. */
+  #mustWait({ peerId }: Followed): boolean {
+    if (this.#deps.cursors.get(peerId) !== undefined) return false;
+    const now = this.#deps.clock.now();
+    const mustWait = [...this.#neighbours.values()].some((other) => isFirstInLine(other, now));
+    if (mustWait) this.#cancelRetry ??= this.#deps.setTimer(() => this.#retry(), retryMs);
+    return mustWait;
+  }
+
+  #retry(): void {
+    this.#cancelRetry = undefined;
+    this.#start();
   }
 
   async #goOnAfter(pass: Promise<void>): Promise<void> {
@@ -180,10 +196,13 @@ export class CatchUp implements AsyncDisposable {
   }
 
   /** Owns its errors. */
-  async #run(neighbour: Neighbour): Promise<void> {
+  async #run(neighbour: Followed): Promise<void> {
     neighbour.phase = 'reading';
     neighbour.isAsked = false;
     neighbour.isNudged = false;
+    neighbour.isFromBeginning = this.#deps.cursors.get(neighbour.peerId) === undefined;
+    neighbour.takenMessages = 0;
+    neighbour.beganAtMs = this.#deps.clock.now();
     try {
       await this.#pass(neighbour);
       await this.#deps.cursors.save();
@@ -192,18 +211,19 @@ export class CatchUp implements AsyncDisposable {
     }
     neighbour.channel = undefined;
     neighbour.phase = 'resting';
+    neighbour.endedAtMs = this.#deps.clock.now();
     // A nudge that came meanwhile may be about what was not in the log yet.
     this.#rest(neighbour, neighbour.isNudged ? nudgeMs : intervalMs);
   }
 
-  #rest(neighbour: Neighbour, delayMs: number): void {
+  #rest(neighbour: Followed, delayMs: number): void {
     const { peerId } = neighbour;
     neighbour.cancelTimer?.();
     if (this.#neighbours.get(peerId) !== neighbour) return;
     neighbour.cancelTimer = this.#deps.setTimer(() => this.follow(peerId), delayMs);
   }
 
-  async #pass(neighbour: Neighbour): Promise<void> {
+  async #pass(neighbour: Followed): Promise<void> {
     const { peerId } = neighbour;
     const channel = await this.#deps.openChannel(peerId);
     if (channel === undefined || this.#neighbours.get(peerId) !== neighbour) return;
@@ -211,18 +231,56 @@ export class CatchUp implements AsyncDisposable {
     const stall = this.#watch(channel);
     try {
       const result = await followLog(channel, this.#cursorOf(peerId), {
-        submit: (bytes) => this.#deps.submit(bytes, `peer:${peerId}`),
-        messageCount: () => this.#deps.store.messageCount,
-        wait: (delayMs) => this.#wait(delayMs),
-        onPage: (progress) => {
-          stall.reset();
-          this.#onPage(neighbour, progress);
-        },
+        ...this.#followDeps(neighbour),
+        takeBoundary: neighbour.isTrusted
+          ? () => this.#takeBoundary(neighbour, channel, stall.reset)
+          : undefined,
+        onAlive: stall.reset,
+        onPage: (progress) => this.#onPage(neighbour, progress),
       });
-      this.#onResult(neighbour, result);
+      await this.#onResult(neighbour, result);
       await channel.close();
     } finally {
       stall.cancel();
+    }
+  }
+
+  #followDeps({ peerId }: Followed): Omit<FollowDeps, 'onAlive' | 'onPage'> {
+    const { store, submit } = this.#deps;
+    const goneCount = store.lastSeq - store.messageCount;
+    const pointCount = store.entryPointCount;
+    return {
+      submit: (bytes) => submit(bytes, `peer:${peerId}`),
+      heldCount: () => store.lastSeq - goneCount + Math.max(pointCount, store.entryPointCount),
+      isEmpty: () => store.messageCount === 0,
+      readHorizon: () => this.#readHorizon(),
+      wait: (delayMs) => this.#wait(delayMs),
+    };
+  }
+
+  async #readHorizon(): Promise<ReadonlySet<string> | undefined> {
+    const { store } = this.#deps;
+    if (await isWholeLog(store)) return undefined;
+    const oldest = await store.readLog({ ...horizonPage, fromSeq: store.cutSeq + 1 });
+    return new Set(oldest.map(({ id }) => messageIdHex(id)));
+  }
+
+  /** Until that is done, the neighbour cannot bring us up to date. */
+  async #takeBoundary(
+    neighbour: Followed,
+    channel: SyncChannel,
+    onPage: () => void,
+  ): Promise<Cursor> {
+    neighbour.hasAnswered = true;
+    neighbour.isBelowCut = true;
+    const { peerId } = neighbour;
+    try {
+      const cursor = await this.#boundaries.take(peerId, channel, onPage);
+      neighbour.isBelowCut = false;
+      return cursor;
+    } catch (error) {
+      this.#deps.log.warn({ peerId, err: error }, 'the boundary of a log could not be taken over');
+      throw error;
     }
   }
 
@@ -234,31 +292,44 @@ export class CatchUp implements AsyncDisposable {
     return new Promise((resolve) => void this.#deps.setTimer(resolve, delayMs));
   }
 
-  #onPage(neighbour: Neighbour, { cursor, lastSeq, acceptedCount }: Progress): void {
+  #onPage(neighbour: Followed, progress: Progress): void {
     const { peerId } = neighbour;
     const now = this.#deps.clock.now();
-    this.#deps.cursors.set(peerId, cursor);
-    neighbour.hasAnswered = true;
-    neighbour.behindMessages = Math.max(0, lastSeq + 1 - cursor.nextSeq);
-    if (acceptedCount === 0 || now - neighbour.savedAtMs < progressMs) return;
+    this.#deps.cursors.set(peerId, progress.cursor);
+    this.#boundaries.goesOn(peerId);
+    notePage(neighbour, progress, now);
+    if (progress.acceptedCount === 0 || now - neighbour.savedAtMs < progressMs) return;
     neighbour.savedAtMs = now;
-    this.#deps.log.info({ peerId, behindMessages: neighbour.behindMessages }, 'catching up');
+    const { behindMessages, takenMessages } = neighbour;
+    this.#deps.log.info({ peerId, takenMessages, behindMessages }, 'catching up');
     this.#deps.cursors.save().catch((error: unknown) => {
       this.#deps.log.warn({ err: error }, 'cursors could not be kept');
     });
   }
 
-  #onResult(neighbour: Neighbour, result: FollowResult): void {
+  async #onResult(neighbour: Followed, result: FollowResult): Promise<void> {
+    const { peerId } = neighbour;
     neighbour.hasAnswered = true;
-    neighbour.isBelowCut = result === 'below-cut';
-    if (result === 'caught-up') {
-      if (!this.#isFirstDone) this.#deps.log.info({ peerId: neighbour.peerId }, 'caught up');
-      this.#isFirstDone = true;
-      neighbour.currentAtMs = this.#deps.clock.now();
-    } else if (result === 'gap') {
-      this.#deps.cursors.forget(neighbour.peerId);
-      neighbour.isAsked = true;
+    if (result === 'below-cut' && !neighbour.isBelowCut) {
+      this.#deps.log.warn({ peerId }, 'what is missing here was pruned there');
     }
+    neighbour.isBelowCut = result === 'below-cut';
+    // What stands before the cursor has to be read again.
+    if (result !== 'caught-up') this.#deps.cursors.forget(peerId);
+    if (result === 'gap') neighbour.isAsked = true;
+    if (result !== 'caught-up') return;
+    await this.#boundaries.ended(peerId);
+    this.#onCaughtUp(neighbour);
+  }
+
+  #onCaughtUp(neighbour: Followed): void {
+    const now = this.#deps.clock.now();
+    const { peerId, takenMessages, beganAtMs } = neighbour;
+    if (!this.#isFirstDone || takenMessages >= toldMessages) {
+      this.#deps.log.info({ peerId, takenMessages, tookMs: now - beganAtMs }, 'caught up');
+    }
+    this.#isFirstDone = true;
+    neighbour.currentAtMs = now;
   }
 
   #onFailure(peerId: string, channel: SyncChannel | undefined, error: unknown): void {
@@ -283,18 +354,4 @@ export class CatchUp implements AsyncDisposable {
       cancel: () => cancel(),
     };
   }
-}
-
-function newNeighbour(peerId: string, now: number): Neighbour {
-  return {
-    peerId,
-    phase: 'resting',
-    isAsked: false,
-    isNudged: false,
-    hasAnswered: false,
-    isBelowCut: false,
-    behindMessages: 0,
-    currentAtMs: now,
-    savedAtMs: now,
-  };
 }

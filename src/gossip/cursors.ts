@@ -11,7 +11,14 @@ const cursorSchema = Type.Object({ logId: Type.String(), nextSeq: Type.Integer()
 const fileSchema = Type.Object({
   own: Type.Object({ logId: Type.String(), lastSeq: Type.Integer() }),
   cursors: Type.Array(Type.Tuple([Type.String(), cursorSchema])),
+  /** Neighbours whose boundary was taken over and whose log was not read to its end yet; when it last went on. */
+  boundaries: Type.Optional(Type.Array(Type.Tuple([Type.String(), Type.Integer()]))),
 });
+
+interface Kept {
+  readonly cursors: Map<string, Cursor>;
+  readonly boundaries: Map<string, number>;
+}
 
 /** What a cursor stands for: everything before it is in this log. */
 export type OwnLog = Pick<Store, 'logId' | 'lastSeq'>;
@@ -27,6 +34,7 @@ export class Cursors {
   readonly #file: CursorFile;
   readonly #ownLog: OwnLog;
   readonly #byPeer: Map<string, Cursor>;
+  readonly #boundaries: Map<string, number>;
   #saving: Promise<void> = Promise.resolve();
 
   /** A file that cannot be read is as good as none. */
@@ -34,10 +42,11 @@ export class Cursors {
     return new Cursors(file, ownLog, parse((await file.read()) ?? '', ownLog));
   }
 
-  private constructor(file: CursorFile, ownLog: OwnLog, byPeer: Map<string, Cursor>) {
+  private constructor(file: CursorFile, ownLog: OwnLog, { cursors, boundaries }: Kept) {
     this.#file = file;
     this.#ownLog = ownLog;
-    this.#byPeer = byPeer;
+    this.#byPeer = cursors;
+    this.#boundaries = boundaries;
   }
 
   get(peerId: string): Cursor | undefined {
@@ -55,6 +64,25 @@ export class Cursors {
     this.#byPeer.delete(peerId);
   }
 
+  /** The boundary of that neighbour's log was taken over, and its log is not read to its end yet. */
+  openBoundary(peerId: string, nowMs: number): void {
+    this.#boundaries.set(peerId, nowMs);
+  }
+
+  touchBoundary(peerId: string, nowMs: number): void {
+    if (this.#boundaries.has(peerId)) this.#boundaries.set(peerId, nowMs);
+  }
+
+  /** Whether it was open. */
+  closeBoundary(peerId: string): boolean {
+    return this.#boundaries.delete(peerId);
+  }
+
+  /** Whether one is open whose log went on being read since then. */
+  hasBoundarySince(sinceMs: number): boolean {
+    return [...this.#boundaries.values()].some((atMs) => atMs >= sinceMs);
+  }
+
   /** One write at a time, each of what is known when it begins. */
   save(): Promise<void> {
     const turn = this.#saving.then(() => this.#file.replace(this.#text()));
@@ -64,17 +92,20 @@ export class Cursors {
 
   #text(): string {
     const { logId, lastSeq } = this.#ownLog;
-    return `${JSON.stringify({ own: { logId, lastSeq }, cursors: [...this.#byPeer] })}\n`;
+    const [cursors, boundaries] = [[...this.#byPeer], [...this.#boundaries]];
+    return `${JSON.stringify({ own: { logId, lastSeq }, cursors, boundaries })}\n`;
   }
 }
 
 /** Cursors of a log that lost its tail since, or is another one, say nothing about what is in this one. */
-function parse(text: string, ownLog: OwnLog): Map<string, Cursor> {
+function parse(text: string, ownLog: OwnLog): Kept {
   try {
-    const { own, cursors } = Value.Parse(fileSchema, JSON.parse(text));
-    const isOurs = own.logId === ownLog.logId && own.lastSeq <= ownLog.lastSeq;
-    return new Map(isOurs ? cursors.slice(-maxCursors) : []);
+    const { own, cursors, boundaries = [] } = Value.Parse(fileSchema, JSON.parse(text));
+    if (own.logId === ownLog.logId && own.lastSeq <= ownLog.lastSeq) {
+      return { cursors: new Map(cursors.slice(-maxCursors)), boundaries: new Map(boundaries) };
+    }
   } catch {
-    return new Map();
+    // As good as none.
   }
+  return { cursors: new Map(), boundaries: new Map() };
 }

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { isReplaced } from './admission.ts';
 import type { AdmissionLimits } from './admission.ts';
@@ -25,6 +26,7 @@ import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
 import { Redial } from './redial.ts';
 import { Senders, senderKey } from './senders.ts';
+import { peerIdOf } from '../tangle/tickets.ts';
 
 /** Places for messages whose senders are remembered; 1 MiB. */
 const rememberedMessages = 65_536;
@@ -136,6 +138,11 @@ export class Gossip implements AsyncDisposable {
     return this.#peers.list.some(({ peerId }) => this.#neighbours.has(peerId));
   }
 
+  /** Whether the owner named it, connected or not. */
+  isConfigured(peerId: string): boolean {
+    return this.#isKnown(peerId);
+  }
+
   get connectedPeerIds(): readonly string[] {
     return [...this.#neighbours.keys()];
   }
@@ -170,6 +177,11 @@ export class Gossip implements AsyncDisposable {
         if (!this.#senders.has(key, neighbour.peerId)) neighbour.sendMessage(frame);
       }
     }
+  }
+
+  /** A message came from that neighbour by another way, so it is not sent back there. */
+  heard(bytes: Uint8Array, source: `peer:${string}`): void {
+    this.#senders.add(senderKey(messageIdOf(bytes)), peerIdOf(source));
   }
 
   /** Sends a message request to that neighbour; false when it cannot take one now. */

@@ -17,6 +17,9 @@ import { openGossip } from './gossip.ts';
 import type { Gossip, GossipOptions, NeighbourEvent, SolidMessage } from './gossip.ts';
 import { openHost } from './host.ts';
 import type { Host } from './host.ts';
+import { peerIdsOf } from './peers.ts';
+import { syncStatus } from './in-sync.ts';
+import type { SyncStatus } from './in-sync.ts';
 import { openCatchUp } from './sync-streams.ts';
 
 /** An owner of one address block can open so many of the connections that unknown nodes get. */
@@ -28,6 +31,8 @@ export interface NetworkOptions {
   readonly bind: readonly string[];
   readonly announce: readonly string[];
   readonly neighbours: readonly string[];
+  /** Peer ids, or addresses that end in one. */
+  readonly trusted: readonly string[];
   readonly maxUnknownNeighbours: number;
   readonly maxBytesPerSecond: number;
   readonly maxConnections: number;
@@ -36,7 +41,7 @@ export interface NetworkOptions {
 }
 
 export interface NetworkDeps {
-  readonly intake: Pick<Intake, 'submit' | 'tellWaiting'>;
+  readonly intake: Pick<Intake, 'submit' | 'tellWaiting' | 'restoreSoon'>;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
@@ -47,6 +52,7 @@ export interface Network extends AsyncDisposable {
   readonly gossip: Gossip;
   readonly catchUp: CatchUp;
   readonly fetcher: Fetcher;
+  readonly sync: () => SyncStatus;
   /** For the door: these are solid now. */
   readonly announce: (messages: readonly SolidMessage[]) => void;
 }
@@ -63,7 +69,6 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
   };
   await using opening = new AsyncDisposableStack();
   const host = opening.use(await openHost({ ...options, mdnsName: mdnsNameOf(options) }));
-  const { libp2p } = host;
   const fetcher = opening.use(
     new Fetcher({
       ...common,
@@ -72,16 +77,8 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
       onRested: () => intake.tellWaiting(),
     }),
   );
-  const sync = { networkId: networkIdOf(options.networkName), dataDir: options.dataDir };
   const catchUp = opening.use(
-    await openCatchUp(sync, {
-      ...common,
-      libp2p,
-      store,
-      onMisbehaviour: (peerId, { code }) => {
-        if (errorTable[code].blame === 'sender') gossip.punish(peerId, code);
-      },
-    }),
+    await openSync(options, { ...deps, log, host, gossip: () => gossip }),
   );
   const discovery = opening.use(
     await openDiscovery(options, { ...common, host, connected: () => gossip.connectedPeerIds }),
@@ -102,12 +99,43 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
     gossip,
     catchUp,
     fetcher,
+    sync: () => syncStatus(catchUp.state(), (peerId) => gossip.isConfigured(peerId)),
     announce: (messages) => {
       fetcher.arrived(messages.map(({ id }) => id));
       gossip.forward(messages);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+interface SyncParts extends NetworkDeps {
+  readonly host: Host;
+  /** Opened after catch-up, and before anything is read. */
+  readonly gossip: () => Gossip;
+}
+
+function openSync(options: NetworkOptions, parts: SyncParts): Promise<CatchUp> {
+  const { dataDir, networkName } = options;
+  const { host, intake, gossip, ...deps } = parts;
+  const trusted = peerIdsOf(options.trusted);
+  return openCatchUp(
+    { networkId: networkIdOf(networkName), dataDir },
+    {
+      ...deps,
+      libp2p: host.libp2p,
+      setTimer: systemTimer,
+      submit: (bytes, source) => {
+        gossip().heard(bytes, source);
+        return intake.submit(bytes, source);
+      },
+      isTrusted: (peerId) => trusted.has(peerId),
+      // Entry points came or went, so what waits may be solid and the tips may be others.
+      onBoundary: () => intake.restoreSoon(),
+      onMisbehaviour: (peerId, { code }) => {
+        if (errorTable[code].blame === 'sender') gossip().punish(peerId, code);
+      },
+    },
+  );
 }
 
 function openDiscovery(

@@ -111,6 +111,19 @@ function peerOf(text: string, alias?: string): Omit<KnownPeer, 'isKept'> {
   );
 }
 
+/** The peer ids in a list of peer ids and of addresses that end in one. Throws TangleError NEIGHBOUR_INVALID. */
+export function peerIdsOf(texts: readonly string[]): ReadonlySet<string> {
+  return new Set(texts.map(peerIdIn));
+}
+
+function peerIdIn(text: string): string {
+  try {
+    return peerIdFromString(text.split('/').at(-1) ?? '').toString();
+  } catch {
+    throw new TangleError('NEIGHBOUR_INVALID', `${JSON.stringify(text)} names no peer id.`);
+  }
+}
+
 function parseKept(path: string, text: string): readonly KeptPeer[] {
   try {
     const parsed: unknown = JSON.parse(text);

@@ -81,3 +81,10 @@ export class StreamChannel implements SyncChannel {
     this.#wake = undefined;
   }
 }
+
+/** A neighbour that goes away in the middle did nothing wrong. */
+export async function nextFrame(channel: SyncChannel): Promise<SyncFrame> {
+  const frame = await channel.receive();
+  if (frame === undefined) throw new Error('the neighbour ended the conversation');
+  return frame;
+}

@@ -1,26 +1,36 @@
 // The frames of catch-up: bytes in, frames out, and back. Knows no stream and no clock.
 //
 //   offset  size  field
-//   0       1     type: 1 ask, 2 page, 3 record, 4 below the cut, 5 nudge
+//   0       1     type: 1 ask, 2 page, 3 record, 4 below the cut, 5 nudge, 6 ask for the boundary, 7 boundary,
+//                 8 entry point
 //   1       2     length of the body, little-endian
 //   3       n     body
 //
 //   ask            16  log id    8  first seq that is wanted
 //   page           16  log id    8  last seq of the log now    2  how many records follow
 //   record          8  seq       n  message
-//   below the cut   8  highest seq that was pruned
+//   below the cut  16  log id    8  highest seq that was pruned
 //   nudge           -
+//   ask boundary    1  0 from the beginning, 1 behind the id      32  id
+//   boundary       16  log id    8  highest seq that was pruned    2  how many entry points follow
+//                   1  1 when they are the last
+//   entry point    32  id        1  1 when it is lazy
 import { TangleError } from '../errors.ts';
 import { ByteReader, ByteWriter, bytesFromHex, hexOf } from '../protocol/bytes.ts';
+import { asMessageId, genesisId } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import { maxMessageBytes, minMessageBytes } from '../protocol/message.ts';
 
 const headerBytes = 3;
 const logIdBytes = 16;
 const seqBytes = 8;
+const idBytes = 32;
 
 /** What one answer holds at most; one message more may be read where the last one is large. */
 export const maxPageRecords = 512;
 export const maxPageBytes = 256 * 1024;
+/** Entry points of one answer; all of them take less than a page of messages. */
+export const maxPagePoints = 1024;
 /** All bytes of the largest answer. */
 export const maxAnswerBytes = maxPageBytes + maxMessageBytes + 1024 + maxPageRecords * 16;
 
@@ -39,9 +49,26 @@ export type SyncFrame =
     }
   | { readonly type: 'record'; readonly seq: number; readonly bytes: Uint8Array }
   /** What was asked for is pruned. */
-  | { readonly type: 'below-cut'; readonly cutSeq: number }
+  | { readonly type: 'below-cut'; readonly logId: string; readonly cutSeq: number }
   /** Something was not sent to you: ask for my log soon. */
-  | { readonly type: 'nudge' };
+  | { readonly type: 'nudge' }
+  /** The follower wants the entry points behind that one, in the order of ids. */
+  | { readonly type: 'ask-boundary'; readonly afterId: MessageId | undefined }
+  /** As many entry points follow: what messages above the cut name though it was pruned. */
+  | {
+      readonly type: 'boundary';
+      readonly logId: string;
+      readonly cutSeq: number;
+      readonly count: number;
+      readonly isLast: boolean;
+    }
+  | ({ readonly type: 'entry-point' } & BoundaryPoint);
+
+/** A pruned message that others build on. */
+export interface BoundaryPoint {
+  readonly id: MessageId;
+  readonly isLazy: boolean;
+}
 
 type FrameType = SyncFrame['type'];
 
@@ -61,8 +88,11 @@ const kinds: readonly FrameKind[] = [
     minBytes: seqBytes + minMessageBytes,
     maxBytes: seqBytes + maxMessageBytes,
   },
-  { type: 'below-cut', code: 4, ...exactly(seqBytes) },
+  { type: 'below-cut', code: 4, ...exactly(logIdBytes + seqBytes) },
   { type: 'nudge', code: 5, ...exactly(0) },
+  { type: 'ask-boundary', code: 6, ...exactly(1 + idBytes) },
+  { type: 'boundary', code: 7, ...exactly(logIdBytes + seqBytes + 2 + 1) },
+  { type: 'entry-point', code: 8, ...exactly(idBytes + 1) },
 ];
 
 function exactly(sizeBytes: number): { readonly minBytes: number; readonly maxBytes: number } {
@@ -83,12 +113,10 @@ export function encodeSyncFrame(frame: SyncFrame): Uint8Array {
 function writeBody(writer: ByteWriter, frame: SyncFrame): void {
   switch (frame.type) {
     case 'ask':
-      writer.fixed(bytesFromHex(frame.logId, 'logId'), logIdBytes);
-      writer.u64(BigInt(frame.fromSeq));
+      writePlace(writer, frame.logId, frame.fromSeq);
       break;
     case 'page':
-      writer.fixed(bytesFromHex(frame.logId, 'logId'), logIdBytes);
-      writer.u64(BigInt(frame.lastSeq));
+      writePlace(writer, frame.logId, frame.lastSeq);
       writer.u16(frame.count);
       break;
     case 'record':
@@ -96,11 +124,42 @@ function writeBody(writer: ByteWriter, frame: SyncFrame): void {
       writer.bytes(frame.bytes);
       break;
     case 'below-cut':
-      writer.u64(BigInt(frame.cutSeq));
+      writePlace(writer, frame.logId, frame.cutSeq);
       break;
     case 'nudge':
       break;
+    case 'ask-boundary':
+    case 'boundary':
+    case 'entry-point':
+      writeBoundaryBody(writer, frame);
+      break;
   }
+}
+
+function writeBoundaryBody(
+  writer: ByteWriter,
+  frame: SyncFrame & { readonly type: 'ask-boundary' | 'boundary' | 'entry-point' },
+): void {
+  switch (frame.type) {
+    case 'ask-boundary':
+      writer.u8(frame.afterId === undefined ? 0 : 1);
+      writer.fixed(frame.afterId ?? genesisId, idBytes);
+      break;
+    case 'boundary':
+      writePlace(writer, frame.logId, frame.cutSeq);
+      writer.u16(frame.count);
+      writer.u8(Number(frame.isLast));
+      break;
+    case 'entry-point':
+      writer.fixed(frame.id, idBytes);
+      writer.u8(Number(frame.isLazy));
+      break;
+  }
+}
+
+function writePlace(writer: ByteWriter, logId: string, seq: number): void {
+  writer.fixed(bytesFromHex(logId, 'logId'), logIdBytes);
+  writer.u64(BigInt(seq));
 }
 
 /**
@@ -165,15 +224,49 @@ function readHeader(bytes: Uint8Array): { readonly kind: FrameKind; readonly siz
 
 function readBody(type: FrameType, bytes: Uint8Array): SyncFrame {
   const reader = new ByteReader(bytes);
-  if (type === 'ask') return { type, logId: readLogId(reader), fromSeq: readSeq(reader) };
-  if (type === 'page') {
-    return { type, logId: readLogId(reader), lastSeq: readSeq(reader), count: reader.u16() };
+  switch (type) {
+    case 'ask':
+      return { type, logId: readLogId(reader), fromSeq: readSeq(reader) };
+    case 'page':
+      return { type, logId: readLogId(reader), lastSeq: readSeq(reader), count: reader.u16() };
+    case 'record':
+      // A copy: a view would keep the whole chunk alive for as long as the message waits.
+      return { type, seq: readSeq(reader), bytes: new Uint8Array(bytes.subarray(seqBytes)) };
+    case 'below-cut':
+      return { type, logId: readLogId(reader), cutSeq: readSeq(reader) };
+    case 'nudge':
+      return { type };
+    case 'ask-boundary':
+      return readAskBoundary(reader);
+    case 'boundary':
+      return {
+        type,
+        logId: readLogId(reader),
+        cutSeq: readSeq(reader),
+        count: reader.u16(),
+        isLast: readFlags(reader, 1) === 1,
+      };
+    case 'entry-point':
+      break;
   }
-  // A copy: a view would keep the whole chunk alive for as long as the message waits.
-  if (type === 'record') {
-    return { type, seq: readSeq(reader), bytes: new Uint8Array(bytes.subarray(seqBytes)) };
-  }
-  return type === 'below-cut' ? { type, cutSeq: readSeq(reader) } : { type };
+  return { type, id: readId(reader), isLazy: readFlags(reader, 1) === 1 };
+}
+
+function readAskBoundary(reader: ByteReader): SyncFrame {
+  const isContinued = readFlags(reader, 1) === 1;
+  const id = readId(reader);
+  return { type: 'ask-boundary', afterId: isContinued ? id : undefined };
+}
+
+/** A copy, as of messages. */
+function readId(reader: ByteReader): MessageId {
+  return asMessageId(new Uint8Array(reader.bytes(idBytes)));
+}
+
+function readFlags(reader: ByteReader, known: number): number {
+  const flags = reader.u8();
+  if ((flags & ~known) !== 0) throw syncFault(`There is no flag ${flags} in this frame.`);
+  return flags;
 }
 
 function readLogId(reader: ByteReader): string {

@@ -1,7 +1,10 @@
 // The boundary of a log that is taken over from a neighbour: entry points that come and go by themselves.
+import { genesisId } from '../protocol/ids.ts';
 import { idText } from './layout.ts';
 import type { EntryPointChanges, Log } from './log.ts';
 import type { EntryPoint, NewEntryPoint } from './store.ts';
+
+const genesisKey = idText(genesisId);
 
 type KnownPoints = Pick<Log, 'entryPoint' | 'entryPoints' | 'cutSeq'>;
 
@@ -28,8 +31,14 @@ export function releasedPoints(
   const points = [...log.entryPoints];
   if (!points.some(([, { isHeld }]) => isHeld)) return changes;
   for (const [key, point] of points) {
-    if (point.neededSeq <= log.cutSeq && !isKept(key)) changes.set(key, undefined);
+    const isGone = point.neededSeq <= log.cutSeq && !mayBeTip(key, point) && !isKept(key);
+    if (isGone) changes.set(key, undefined);
     else if (point.isHeld) changes.set(key, { ...point, isHeld: false });
   }
   return changes;
+}
+
+/** Nobody has named it yet, so a message to come may. The genesis is none: a log stands on the boundary instead. */
+function mayBeTip(key: string, { firstChildMs }: EntryPoint): boolean {
+  return firstChildMs === undefined && key !== genesisKey;
 }

@@ -117,7 +117,10 @@ export interface Store extends AsyncDisposable {
   readEntryPoints(page: IdPage): Promise<readonly EntryPointRecord[]>;
   /** The boundary of a log that is taken over: these count as solid and stay until they are released. */
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void>;
-  /** The catch-up has ended: of all entry points, what no message needs goes, the genesis included. */
+  /**
+   * The catch-up has ended: of all entry points, those that messages named and none needs any more go, and the
+   * genesis. What nobody has named yet stays: it may be a tip.
+   */
   releaseEntryPoints(): Promise<void>;
 
   /** In the order of the ids; undefined for what is not solid here. */

@@ -70,6 +70,13 @@ export const standIns: ApiDeps = {
   info: () => someInfo,
   health: () => [{ name: 'store', ok: true }],
   spare: () => ({ api: 0.5, pow: 0.25 }),
+  sync: () => ({
+    isFirstCatchUp: false,
+    takenMessages: 0,
+    takenMs: 0,
+    behindMessages: 0,
+    neighbours: [],
+  }),
   why: () => Promise.resolve({ state: 'unknown', missing: [], isCut: false }),
   peers: {
     neighbours: () => [],

@@ -57,6 +57,13 @@ const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> 
     ],
     refused: ['/ip4/192.0.2.1/tcp/15600', '/ip4/192.0.2.1/tcp/15600/p2p/short', 'x'],
   },
+  'gossip.trusted': {
+    allowed: [
+      '12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8',
+      '/ip4/192.0.2.1/tcp/15600/p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8',
+    ],
+    refused: ['12D3KooW', '/ip4/192.0.2.1/tcp/15600', 'p2p/12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54'],
+  },
   'network.name': {
     allowed: ['x', 'chrysalis-mainnet', 'x'.repeat(64)],
     refused: ['', 'x'.repeat(65), 'a b', 'ä', 'a\n'],

@@ -1,141 +1,27 @@
 import type { Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { multiaddr } from '@multiformats/multiaddr';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TangleError } from '../../src/errors.ts';
-import type { CatchUp } from '../../src/gossip/catch-up.ts';
-import { openHost } from '../../src/gossip/host.ts';
 import type { Host } from '../../src/gossip/host.ts';
 import { encodeSyncFrame, maxAnswerBytes } from '../../src/gossip/sync-frames.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
-import { openCatchUp, syncProtocol } from '../../src/gossip/sync-streams.ts';
-import { silentLogger } from '../../src/log.ts';
-import { messageIdHex } from '../../src/protocol/ids.ts';
-import type { Store } from '../../src/storage/store.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
 import { aFolder } from '../support/folder.ts';
-import { aMessage, testNetwork } from '../support/messages.ts';
-import type { TestMessage } from '../support/messages.ts';
-import { openTestTangle } from '../support/tangle.ts';
-import type { TestTangle } from '../support/tangle.ts';
-
-const protocol = syncProtocol(testNetwork.id);
-
-function openTestHost(dataDir: string): Promise<Host> {
-  const bind = ['/ip4/127.0.0.1/tcp/0'];
-  return openHost({ dataDir, bind, maxConnectionsPerSecond: 1_000 });
-}
-
-/** Bounds a hang, not a duration. */
-function eventually(check: () => void): Promise<void> {
-  return vi.waitFor(check, { timeout: 60_000 });
-}
-
-interface TestNode extends AsyncDisposable {
-  readonly host: Host;
-  readonly tangle: TestTangle;
-  readonly catchUp: CatchUp;
-  readonly clock: HandClock;
-  /** What was handed to the door by catch-up. */
-  readonly submitted: Uint8Array[];
-  /** `peer code` */
-  readonly misbehaved: string[];
-}
-
-interface Wish {
-  readonly dataDir: string;
-  /** What the door answers instead, first. */
-  readonly firstOutcomes?: Outcome[];
-  /** What others see of the log. */
-  readonly log?: Partial<Pick<Store, 'logId' | 'cutSeq'>>;
-}
-
-async function openTestNode({ dataDir, firstOutcomes = [], log = {} }: Wish): Promise<TestNode> {
-  await using opening = new AsyncDisposableStack();
-  const clock = new HandClock();
-  const tangle = opening.use(await openTestTangle({ dataDir, clock }));
-  const { store } = tangle;
-  const host = opening.use(await openTestHost(dataDir));
-  const submitted: Uint8Array[] = [];
-  const misbehaved: string[] = [];
-  const catchUp = opening.use(
-    await openCatchUp(
-      { networkId: testNetwork.id, dataDir },
-      {
-        libp2p: host.libp2p,
-        store: {
-          get logId() {
-            return log.logId ?? store.logId;
-          },
-          get lastSeq() {
-            return store.lastSeq;
-          },
-          get cutSeq() {
-            return log.cutSeq ?? store.cutSeq;
-          },
-          get messageCount() {
-            return store.messageCount;
-          },
-          readLog: (page) => store.readLog(page),
-        },
-        submit: (bytes, source) => {
-          submitted.push(bytes);
-          const outcome = firstOutcomes.shift();
-          return outcome === undefined
-            ? tangle.intake.submit(bytes, source)
-            : Promise.resolve(outcome);
-        },
-        onMisbehaviour: (peerId, { code }) => misbehaved.push(`${peerId} ${code}`),
-        clock,
-        setTimer: clock.setTimer,
-        log: silentLogger,
-      },
-    ),
-  );
-  const owned = opening.move();
-  return {
-    host,
-    tangle,
-    catchUp,
-    clock,
-    submitted,
-    misbehaved,
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-/** Connects, and follows. */
-async function follow(node: TestNode, other: Host): Promise<void> {
-  await node.host.libp2p.dial(other.addresses.map((address) => multiaddr(address)));
-  node.catchUp.follow(other.peerId);
-}
-
-function caughtUp(node: TestNode, other: TestNode): Promise<void> {
-  const has = node.tangle.store;
-  return eventually(() => {
-    expect(has.messageCount).toBe(other.tangle.store.messageCount);
-    expect(node.catchUp.state().neighbours[0]?.behindMessages).toBe(0);
-  });
-}
-
-function aTangleOf(count: number): TestMessage[] {
-  const messages: TestMessage[] = [];
-  for (let n = 0; n < count; n++) {
-    const parents = messages.slice(-2).map(({ id }) => id);
-    messages.push(aMessage({ ...(parents.length > 0 ? { parents } : {}), data: `message ${n}` }));
-  }
-  return messages;
-}
-
-async function attach(node: TestNode, messages: readonly TestMessage[]): Promise<void> {
-  for (const { bytes } of messages) await node.tangle.intake.submit(bytes, 'client');
-}
-
-async function idsOf({ tangle }: TestNode): Promise<string[]> {
-  const log = await tangle.store.readLog({ fromSeq: 0, limit: 10_000, maxBytes: 100_000_000 });
-  return log.map(({ id }) => messageIdHex(id)).toSorted();
-}
+import { aMessage } from '../support/messages.ts';
+import {
+  aTangleOf,
+  attach,
+  caughtUp,
+  eventually,
+  follow,
+  idsOf,
+  openTestHost,
+  openTestNode,
+  protocol,
+} from './sync-harness.ts';
+import type { TestNode } from './sync-harness.ts';
 
 describe('catch-up', () => {
   it('reads a log of several pages, then only what is new, also after a restart', async () => {
@@ -146,7 +32,11 @@ describe('catch-up', () => {
     await attach(server, messages.slice(0, 1_050));
     {
       await using node = await openTestNode({ dataDir: following.path });
-      expect(node.catchUp.state()).toEqual({ isFirstRunning: false, neighbours: [] });
+      expect(node.catchUp.state()).toEqual({
+        isFirstRunning: false,
+        hasCaughtUp: false,
+        neighbours: [],
+      });
       await follow(node, server.host);
       await caughtUp(node, server);
       expect(await idsOf(node)).toEqual(await idsOf(server));
@@ -214,21 +104,6 @@ describe('catch-up', () => {
       expect(node.submitted).toHaveLength(10);
     });
     expect(node.misbehaved).toEqual([]);
-  });
-
-  it('says so when the log was cut above the cursor', async () => {
-    await using folders = new AsyncDisposableStack();
-    const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
-    await using server = await openTestNode({ dataDir: one.path, log: { cutSeq: 3 } });
-    await using node = await openTestNode({ dataDir: two.path });
-    await attach(server, aTangleOf(5));
-    await follow(node, server.host);
-    await eventually(() => {
-      expect(node.catchUp.state().neighbours[0]?.isBelowCut).toBe(true);
-    });
-    node.clock.advance(1_000);
-    expect(node.catchUp.state().neighbours[0]?.behindMs).toBe(1_000);
-    expect(node.tangle.store.messageCount).toBe(0);
   });
 
   it('leaves alone neighbours that do not speak it', async () => {

@@ -6,15 +6,18 @@ import {
   encodeSyncFrame,
   maxAnswerBytes,
   maxPageBytes,
+  maxPagePoints,
   maxPageRecords,
 } from '../../src/gossip/sync-frames.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
+import { asMessageId } from '../../src/protocol/ids.ts';
 import { maxMessageBytes } from '../../src/protocol/message.ts';
 
 const logId = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
   .map((bytes) => Buffer.from(bytes).toString('hex'));
 const seq = fc.maxSafeNat();
+const id = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(asMessageId);
 const frames: fc.Arbitrary<SyncFrame> = fc.oneof(
   fc.record({ type: fc.constant('ask' as const), logId, fromSeq: seq }),
   fc.record({
@@ -28,8 +31,24 @@ const frames: fc.Arbitrary<SyncFrame> = fc.oneof(
     seq,
     bytes: fc.uint8Array({ minLength: 53, maxLength: 400 }),
   }),
-  fc.record({ type: fc.constant('below-cut' as const), cutSeq: seq }),
+  fc.record({ type: fc.constant('below-cut' as const), logId, cutSeq: seq }),
   fc.constant({ type: 'nudge' as const }),
+  fc.record({
+    type: fc.constant('ask-boundary' as const),
+    afterId: fc.option(id, { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant('boundary' as const),
+    logId,
+    cutSeq: seq,
+    count: fc.nat({ max: 0xffff }),
+    isLast: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('entry-point' as const),
+    id,
+    isLazy: fc.boolean(),
+  }),
 );
 
 function decodeAll(chunks: readonly Uint8Array[]): SyncFrame[] {
@@ -95,7 +114,7 @@ describe('the frames of catch-up', () => {
   });
 
   it('are refused by their header, before anything is waited for', () => {
-    for (const header of ['00', '06', 'ff']) {
+    for (const header of ['00', '09', 'ff']) {
       expect(() => decodeAll([Buffer.from(`${header}0000`, 'hex')])).toThrow('no frame type');
     }
     expect(() => decodeAll([Buffer.from('03ffff', 'hex')])).toThrow('cannot have 65535 bytes');
@@ -103,14 +122,21 @@ describe('the frames of catch-up', () => {
   });
 
   it('refuse a seq that no log reaches', () => {
-    const bytes = encodeSyncFrame({ type: 'below-cut', cutSeq: 1 });
+    const bytes = encodeSyncFrame({ type: 'below-cut', logId: '00'.repeat(16), cutSeq: 1 });
     bytes.fill(0xff, 3);
     expect(() => decodeAll([bytes])).toThrow('No log has so many messages');
+  });
+
+  it('refuse flags that mean nothing', () => {
+    const bytes = encodeSyncFrame({ type: 'ask-boundary', afterId: undefined });
+    bytes[3] = 2;
+    expect(() => decodeAll([bytes])).toThrow('no flag 2');
   });
 
   it('of the largest answer fit the bound of an answer', () => {
     const head = encodeSyncFrame({ type: 'page', logId: '00'.repeat(16), lastSeq: 1, count: 1 });
     const headers = (3 + 8) * maxPageRecords;
     expect(head.length + maxPageBytes + maxMessageBytes + headers).toBeLessThan(maxAnswerBytes);
+    expect(maxPagePoints * (3 + 32 + 1)).toBeLessThan(maxPageBytes);
   });
 });

@@ -1,12 +1,16 @@
 // A store in memory, for many nodes in one process. Keeps what a real one keeps over a restart.
 import { hexOf } from '../../src/protocol/bytes.ts';
+import { decodeMessage } from '../../src/protocol/codec.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import type {
   BackwardsPage,
+  CutSlice,
+  CutWish,
   EntryPointRecord,
   Facts,
   LogPage,
+  NewEntryPoint,
   NewRecord,
   IdPage,
   PendingRecord,
@@ -17,26 +21,31 @@ import type {
 export class MemoryStore implements Store {
   readonly logId: string;
   readonly isNew = true;
-  readonly cutSeq = 0;
-  /** The message with seq n stands at n - 1. */
-  readonly #log: StoredMessage[] = [];
+  cutSeq = 0;
+  /** The message with seq n stands at n - 1 - cutSeq. */
+  #log: StoredMessage[] = [];
   readonly #seqs = new Map<string, number>();
   readonly #firstChildMs = new Map<string, number>();
+  readonly #points = new Map<string, EntryPointRecord>();
+  readonly #held: string[] = [];
   readonly #pending = new Map<string, PendingRecord>();
 
   constructor(logId: string) {
     this.logId = logId;
+    this.#addPoint({ id: genesisId, isLazy: false, firstChildMs: undefined });
   }
 
   get lastSeq(): number {
-    return this.#log.length;
+    return this.cutSeq + this.#log.length;
   }
 
   get messageCount(): number {
     return this.#log.length;
   }
 
-  readonly entryPointCount = 1;
+  get entryPointCount(): number {
+    return this.#points.size;
+  }
 
   state(): { readonly writable: true } {
     return { writable: true };
@@ -52,9 +61,13 @@ export class MemoryStore implements Store {
     const known = this.#seqs.get(key);
     if (known !== undefined) return known;
     const { id, bytes, arrivalMs, isLazy } = record;
-    const seq = this.#log.length + 1;
+    const seq = this.lastSeq + 1;
     this.#log.push({ seq, arrivalMs, isLazy, id, bytes });
     this.#seqs.set(key, seq);
+    for (const parent of record.parents.map(messageIdHex)) {
+      const point = this.#points.get(parent);
+      if (point !== undefined) this.#points.set(parent, { ...point, neededSeq: seq });
+    }
     for (const parent of isLazy ? [] : record.parents.map(messageIdHex)) {
       if (!this.#firstChildMs.has(parent)) this.#firstChildMs.set(parent, arrivalMs);
     }
@@ -71,29 +84,82 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  cut(): Promise<never> {
-    return Promise.reject(new Error('not simulated'));
+  /** All at once, and nothing that still needs an entry point is overlooked: it looks at every message left. */
+  cut({ upToSeq, keepIds = [] }: CutWish): Promise<CutSlice | undefined> {
+    const cutSeq = Math.min(upToSeq, this.lastSeq - 1);
+    if (cutSeq <= this.cutSeq) return Promise.resolve(undefined);
+    const gone = this.#log.slice(0, cutSeq - this.cutSeq);
+    this.#log = this.#log.slice(gone.length);
+    this.cutSeq = cutSeq;
+    const kept = new Set([...keepIds.map(messageIdHex), ...this.#held]);
+    for (const { id, isLazy } of gone) {
+      const key = messageIdHex(id);
+      this.#seqs.delete(key);
+      this.#addPoint({ id, isLazy, firstChildMs: this.#firstChildMs.get(key) });
+    }
+    this.#dropPoints((key) => kept.has(key));
+    const sizeBytes = gone.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return Promise.resolve({ cutSeq, messageCount: gone.length, sizeBytes });
   }
 
-  readEntryPoints({ afterId }: IdPage): Promise<readonly EntryPointRecord[]> {
-    if (afterId !== undefined) return Promise.resolve([]);
-    const firstChildMs = this.#firstChildMs.get(messageIdHex(genesisId));
-    return Promise.resolve([
-      { id: genesisId, neededSeq: 0, isLazy: false, firstChildMs, isHeld: false },
-    ]);
+  #addPoint(point: NewEntryPoint, isHeld = false): void {
+    const known = this.#points.get(messageIdHex(point.id)) ?? { ...point, neededSeq: 0, isHeld };
+    this.#points.set(messageIdHex(point.id), { ...known, isHeld: known.isHeld || isHeld });
   }
 
-  adoptEntryPoints(): Promise<never> {
-    return Promise.reject(new Error('not simulated'));
+  #dropPoints(isKept: (key: string) => boolean): void {
+    const needed = new Map<string, number>();
+    for (const { seq, bytes } of this.#log) {
+      for (const parent of decodeMessage(bytes).parents) needed.set(messageIdHex(parent), seq);
+    }
+    for (const [key, point] of this.#points) {
+      const neededSeq = needed.get(key) ?? 0;
+      if (neededSeq === 0 && !point.isHeld && !isKept(key)) this.#points.delete(key);
+      else this.#points.set(key, { ...point, neededSeq });
+    }
   }
 
-  releaseEntryPoints(): Promise<never> {
-    return Promise.reject(new Error('not simulated'));
+  readEntryPoints({ afterId, limit }: IdPage): Promise<readonly EntryPointRecord[]> {
+    const after = afterId === undefined ? '' : messageIdHex(afterId);
+    const keys = [...this.#points.keys()].filter((key) => key > after).toSorted();
+    return Promise.resolve(
+      keys.slice(0, limit).flatMap((key) => {
+        const point = this.#points.get(key);
+        return point === undefined ? [] : { ...point, firstChildMs: this.#firstChildMs.get(key) };
+      }),
+    );
   }
 
-  /** Nothing is ever cut here. */
-  hold(): Disposable {
-    return { [Symbol.dispose]: () => undefined };
+  adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {
+    for (const point of points) {
+      this.#addPoint(point, true);
+      const key = messageIdHex(point.id);
+      if (point.firstChildMs !== undefined && !this.#firstChildMs.has(key)) {
+        this.#firstChildMs.set(key, point.firstChildMs);
+      }
+    }
+    return Promise.resolve();
+  }
+
+  releaseEntryPoints(): Promise<void> {
+    const isAnyHeld = [...this.#points.values()].some(({ isHeld }) => isHeld);
+    for (const [key, point] of this.#points) this.#points.set(key, { ...point, isHeld: false });
+    if (isAnyHeld) this.#dropPoints((key) => this.#held.includes(key) || this.#mayBeTip(key));
+    return Promise.resolve();
+  }
+
+  #mayBeTip(key: string): boolean {
+    return !this.#firstChildMs.has(key) && key !== messageIdHex(genesisId);
+  }
+
+  hold(ids: readonly MessageId[]): Disposable {
+    const held = ids.map(messageIdHex);
+    this.#held.push(...held);
+    return {
+      [Symbol.dispose]: () => {
+        for (const key of held.splice(0)) this.#held.splice(this.#held.indexOf(key), 1);
+      },
+    };
   }
 
   facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
@@ -102,15 +168,17 @@ export class MemoryStore implements Store {
 
   #factsOf(id: MessageId): Facts | undefined {
     const key = messageIdHex(id);
-    const isEntryPoint = key === messageIdHex(genesisId);
+    const point = this.#points.get(key);
     const stored = this.get(id);
-    if (stored === undefined && !isEntryPoint) return undefined;
-    const { seq, arrivalMs, isLazy } = stored ?? { seq: 0, arrivalMs: 0, isLazy: false };
+    if (stored === undefined && point === undefined) return undefined;
+    const isEntryPoint = point !== undefined;
+    const isLazy = (stored ?? point)?.isLazy ?? false;
+    const { seq, arrivalMs } = stored ?? { seq: 0, arrivalMs: 0 };
     return { seq, arrivalMs, isLazy, firstChildMs: this.#firstChildMs.get(key), isEntryPoint };
   }
 
   get(id: MessageId): StoredMessage | undefined {
-    return this.#log[(this.#seqs.get(messageIdHex(id)) ?? 0) - 1];
+    return this.#log[(this.#seqs.get(messageIdHex(id)) ?? 0) - 1 - this.cutSeq];
   }
 
   has(id: MessageId): boolean {
@@ -126,12 +194,12 @@ export class MemoryStore implements Store {
   }
 
   readLog({ fromSeq, limit }: LogPage): Promise<readonly StoredMessage[]> {
-    const first = Math.max(0, fromSeq - 1);
+    const first = Math.max(0, fromSeq - 1 - this.cutSeq);
     return Promise.resolve(this.#log.slice(first, first + limit));
   }
 
   readLogBackwards({ beforeSeq, limit }: BackwardsPage): Promise<readonly StoredMessage[]> {
-    const end = Math.min(this.#log.length, beforeSeq - 1);
+    const end = Math.max(0, Math.min(this.#log.length, beforeSeq - 1 - this.cutSeq));
     return Promise.resolve(this.#log.slice(Math.max(0, end - limit), end).toReversed());
   }
 

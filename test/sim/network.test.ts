@@ -11,6 +11,7 @@ import type { Weather } from './world.ts';
 const seed = Number(process.env['SIM_SEED'] ?? randomInt(2 ** 31));
 const nodeCount = Number(process.env['SIM_NODES'] ?? 50);
 
+const mild: Weather = { loss: 0.02, repeats: 0.1, maxDelayMs: 200, breaks: 0.1 };
 const stormy: Weather = { loss: 0.2, repeats: 0.1, maxDelayMs: 800, breaks: 0.1 };
 
 function join(a: SimNode, b: SimNode): void {
@@ -78,6 +79,57 @@ async function run(runSeed: number, count: number, hasCatchUp = true) {
   for (const node of nodes) await node.stop();
   return { nodes, attached, logs, pending, tookMs };
 }
+
+/** Nodes forget their oldest messages, each as many as it likes; then one comes late, and is stopped on the way. */
+async function runPruned(runSeed: number, count: number) {
+  const world = new World(runSeed, mild);
+  const nodes = aNetwork(count, world);
+  for (const node of nodes) await node.start();
+  const old: string[] = [];
+  for (let n = 0; n < 150; n++) {
+    const id = await world.chance.pick(nodes).attach(`old ${n}`);
+    if (id !== undefined) old.push(messageIdHex(id));
+    await world.advance(200);
+  }
+  await calm(nodes, world, old.length);
+  // What is approved is offered a while longer; nobody prunes what is so young.
+  await world.advance(10_000);
+  for (const node of nodes) await node.prune(world.chance.between(30, old.length));
+  const late = new SimNode(count, world);
+  for (let n = 0; n < 3; n++) join(late, world.chance.pick(nodes));
+  const all = [...nodes, late];
+  const fresh: string[] = [];
+  for (let second = 0; second < 40; second++) {
+    const id = await world.chance.pick(nodes).attach(`late ${second}`);
+    if (id !== undefined) fresh.push(messageIdHex(id));
+    await (late.isUp && world.chance.is(0.3) ? late.stop() : start(late));
+    await world.advance(1_000);
+  }
+  await start(late);
+  await world.advance(600_000);
+  const logs = await Promise.all(all.map(logOf));
+  const entryPoints = await late.store.readEntryPoints({ limit: Infinity });
+  const pending = await Promise.all(all.map(({ store }) => store.readPending({ limit: Infinity })));
+  for (const node of all) await node.stop();
+  return { all, late, old, fresh, logs, pending: pending.flat(), entryPoints };
+}
+
+describe('a network whose nodes have pruned', () => {
+  it(`gives a node that comes late all that one of its neighbours has, and what comes to all (SIM_SEED=${seed})`, async () => {
+    const { all, late, old, fresh, logs, pending, entryPoints } = await runPruned(seed, 20);
+    expect(fresh).toHaveLength(40);
+    for (const log of logs) expect(log).toEqual(expect.arrayContaining(fresh));
+    expect(logs[0]!.length).toBeLessThanOrEqual(old.length + fresh.length);
+    // It begins where the log of the first one begins that it asked; of others it wants what is newer.
+    const setOf = ({ number }: SimNode): string => logs[number]!.toSorted().join();
+    expect(late.neighbours.map(setOf)).toContain(setOf(late));
+    // What somebody has pruned and others send again may wait there for ever, but nothing new does.
+    const waiting = pending.map(({ id }) => messageIdHex(id)).filter((id) => fresh.includes(id));
+    expect(waiting).toEqual([]);
+    expect(entryPoints.filter(({ isHeld }) => isHeld)).toEqual([]);
+    expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+});
 
 describe('a network that loses, delays, reorders, repeats, splits and restarts', () => {
   it(`holds the same messages everywhere in the end (SIM_SEED=${seed})`, async () => {

@@ -83,6 +83,8 @@ export class SimNode {
       cursors: await Cursors.open(file, this.store),
       submit: (bytes, source) => world.work(intake.submit(bytes, source)),
       openChannel: (peerId) => Promise.resolve(this.#openChannel(this.#named(peerId))),
+      isTrusted: () => true,
+      onBoundary: () => intake.restoreSoon(),
       onMisbehaviour: (peerId, { message }) => this.faults.push(`${peerId}: ${message}`),
     });
     await intake.restore();
@@ -112,6 +114,12 @@ export class SimNode {
     const { id, bytes } = aMessage({ parents: tips.select(), data });
     const outcome = await this.#world.work(intake.submit(bytes, 'client'));
     return outcome.kind === 'accepted' ? id : undefined;
+  }
+
+  /** Keeps that many messages, and the tips. */
+  async prune(keptCount: number): Promise<void> {
+    const keepIds = this.#running?.tips.select(Infinity) ?? [];
+    await this.store.cut({ upToSeq: this.store.lastSeq - keptCount, keepIds });
   }
 
   onMessage(sender: SimNode, bytes: Uint8Array): void {

@@ -255,13 +255,14 @@ describe('what is held', () => {
 describe('a boundary that is taken over', () => {
   it('counts as solid over restarts and cuts, until it is released', async () => {
     await using folder = await aFolder();
-    const [needed, unneeded] = [aRecord(), aRecord()];
+    const [needed, unneeded, tip] = [aRecord(), aRecord(), aRecord()];
     const point = { isLazy: false, firstChildMs: 500 };
     {
       await using store = await openTestStore(folder.path);
       await store.adoptEntryPoints([
         { id: needed.id, ...point },
         { id: unneeded.id, ...point },
+        { id: tip.id, isLazy: false, firstChildMs: undefined },
       ]);
     }
     await using store = await openTestStore(folder.path);
@@ -271,10 +272,11 @@ describe('a boundary that is taken over', () => {
     for (let n = 0; n < 9; n++) records.push(aRecord({ parents: [records[n]!.id] }));
     await store.append(records);
     await store.releaseEntryPoints();
-    expect(await store.facts([needed.id, unneeded.id, genesisId])).toMatchObject([
+    expect(await store.facts([needed.id, unneeded.id, genesisId, tip.id])).toMatchObject([
       facts,
       undefined,
       undefined,
+      { isEntryPoint: true },
     ]);
     await expectConsistent(store);
     await store.cut({ upToSeq: 3 });

@@ -1,0 +1,66 @@
+// Taking over the boundary of a pruned log, and letting go of it when that log was read to its end. Whom to believe
+// is decided before.
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Store } from '../storage/store.ts';
+import type { Cursors } from './cursors.ts';
+import { readBoundary } from './sync-boundary.ts';
+import type { SyncChannel } from './sync-channel.ts';
+import type { Cursor } from './sync-log.ts';
+
+const pointsPerBatch = 1_024;
+/** A catch-up that was not heard of for so long holds no entry points any more. */
+const abandonedMs = 24 * 3_600_000;
+
+export interface BoundariesDeps {
+  readonly store: Pick<Store, 'adoptEntryPoints' | 'releaseEntryPoints'>;
+  readonly cursors: Cursors;
+  /** What is solid has changed without a message: what waits must be looked at again. */
+  readonly onChanged: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Boundaries {
+  readonly #deps: BoundariesDeps;
+  /** A process that ended may have left some held. */
+  #mustRelease = true;
+
+  constructor(deps: BoundariesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Makes the neighbour's boundary ours, as a whole or not at all; returns where its log begins. */
+  async take(peerId: string, channel: SyncChannel, onPage: () => void): Promise<Cursor> {
+    const { store, cursors, clock, log, onChanged } = this.#deps;
+    const { logId, cutSeq, points } = await readBoundary(channel, onPage);
+    // Their children come anew, so as here their first one comes only now.
+    const adopted = points.map((point) => ({ ...point, firstChildMs: undefined }));
+    this.#mustRelease = true;
+    cursors.openBoundary(peerId, clock.now());
+    for (let from = 0; from < adopted.length; from += pointsPerBatch) {
+      await store.adoptEntryPoints(adopted.slice(from, from + pointsPerBatch));
+    }
+    const cursor = { logId, nextSeq: cutSeq + 1 };
+    cursors.set(peerId, cursor);
+    await cursors.save();
+    onChanged();
+    log.info({ peerId, cutSeq, entryPoints: points.length }, 'took over the boundary of a log');
+    return cursor;
+  }
+
+  /** That neighbour's log goes on being read. */
+  goesOn(peerId: string): void {
+    this.#deps.cursors.touchBoundary(peerId, this.#deps.clock.now());
+  }
+
+  /** That neighbour's log was read to its end: once none is open, what no message needs goes. */
+  async ended(peerId: string): Promise<void> {
+    const { store, cursors, clock, onChanged } = this.#deps;
+    const wasOpen = cursors.closeBoundary(peerId);
+    if (!this.#mustRelease || cursors.hasBoundarySince(clock.now() - abandonedMs)) return;
+    await store.releaseEntryPoints();
+    this.#mustRelease = false;
+    if (wasOpen) onChanged();
+  }
+}

@@ -1,0 +1,115 @@
+// A neighbour whose log is followed: how far it was read, and how much of what it claims is believed. Pure
+// bookkeeping.
+import type { SyncChannel } from './sync-channel.ts';
+import type { Progress } from './sync-follow.ts';
+
+export interface NeighbourProgress {
+  readonly peerId: string;
+  /** Its log is being read. */
+  readonly isReading: boolean;
+  /** New messages that its log brought since it began to be read, this time or the last. */
+  readonly takenMessages: number;
+  /** How long that has taken, or took. */
+  readonly takenMs: number;
+  /** In its log and not read here, as far as it was heard. */
+  readonly behindMessages: number;
+  /** Since its log was last read to the end; 0 when it is. */
+  readonly behindMs: number;
+  /** What is missing here was pruned there, so that it cannot bring us up to date. */
+  readonly isBelowCut: boolean;
+  /** Its boundary is believed. */
+  readonly isTrusted: boolean;
+  /** It brings new messages as fast as only work can make them, so it has what it claims to have. */
+  readonly isDelivering: boolean;
+}
+
+export interface Followed {
+  readonly peerId: string;
+  readonly isTrusted: boolean;
+  /** Resting until its timer or until there is room for one more. */
+  phase: 'reading' | 'resting';
+  /** Its log is read from the beginning. */
+  isFromBeginning: boolean;
+  /** To be read again at once. */
+  isAsked: boolean;
+  isNudged: boolean;
+  hasAnswered: boolean;
+  isBelowCut: boolean;
+  behindMessages: number;
+  /** When its log was last read to the end; when it was first heard before that. */
+  currentAtMs: number;
+  savedAtMs: number;
+  takenMessages: number;
+  beganAtMs: number;
+  endedAtMs: number;
+  delivered: { readonly sinceMs: number; readonly messages: number };
+  delivering: { readonly untilMs: number };
+  channel?: SyncChannel | undefined;
+  cancelTimer?: (() => void) | undefined;
+}
+
+/** So many new messages in so short a time: whoever lies about the length of its log does the work of them all. */
+const deliveryMessages = 1_000;
+const deliveryMs = 60_000;
+
+export function newFollowed(
+  { peerId, isTrusted }: Pick<Followed, 'peerId' | 'isTrusted'>,
+  nowMs: number,
+): Followed {
+  return {
+    peerId,
+    isTrusted,
+    phase: 'resting',
+    isFromBeginning: false,
+    isAsked: false,
+    isNudged: false,
+    hasAnswered: false,
+    isBelowCut: false,
+    behindMessages: 0,
+    currentAtMs: nowMs,
+    savedAtMs: nowMs,
+    takenMessages: 0,
+    beganAtMs: nowMs,
+    endedAtMs: nowMs,
+    delivered: { sinceMs: nowMs, messages: 0 },
+    delivering: { untilMs: 0 },
+  };
+}
+
+/** One page was taken in. */
+export function notePage(followed: Followed, page: Progress, nowMs: number): void {
+  followed.hasAnswered = true;
+  followed.behindMessages = Math.max(0, page.lastSeq + 1 - page.cursor.nextSeq);
+  followed.takenMessages += page.acceptedCount;
+  const isOld = nowMs - followed.delivered.sinceMs >= deliveryMs;
+  const { sinceMs, messages } = isOld ? { sinceMs: nowMs, messages: 0 } : followed.delivered;
+  followed.delivered = { sinceMs, messages: messages + page.acceptedCount };
+  if (followed.delivered.messages < deliveryMessages) return;
+  followed.delivering = { untilMs: nowMs + deliveryMs };
+  followed.delivered = { sinceMs: nowMs, messages: 0 };
+}
+
+export function progressOf(followed: Followed, nowMs: number): NeighbourProgress {
+  const { peerId, isTrusted, phase, takenMessages, behindMessages, isBelowCut } = followed;
+  const isReading = phase === 'reading';
+  return {
+    peerId,
+    isReading,
+    takenMessages,
+    takenMs: (isReading ? nowMs : followed.endedAtMs) - followed.beganAtMs,
+    behindMessages,
+    behindMs: behindMessages > 0 || isBelowCut ? nowMs - followed.currentAtMs : 0,
+    isBelowCut,
+    isTrusted,
+    isDelivering: nowMs < followed.delivering.untilMs,
+  };
+}
+
+/**
+ * Whether others that would be read from the beginning wait for this one: all logs hold much the same, and where a
+ * node's own past begins must be settled once. Nobody waits long for one that delivers nothing.
+ */
+export function isFirstInLine(followed: Followed, nowMs: number): boolean {
+  if (followed.phase !== 'reading' || !followed.isFromBeginning) return false;
+  return nowMs - followed.beganAtMs < deliveryMs || nowMs < followed.delivering.untilMs;
+}
