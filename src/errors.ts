@@ -92,6 +92,11 @@ export const errorTable = {
   DISK_FULL: later('The disk has no room left.'),
   STORE_RECORD_DAMAGED: local('A stored record does not match its own checksum.'),
 
+  // Backups and archives (src/backup/).
+  BACKUP_INVALID: local('The file is not a whole backup or archive of Midge.'),
+  BACKUP_FAILED: local('The backup could not be finished.'),
+  BACKUP_BUSY: later('Another backup of this node is being made.'),
+
   // Neighbours (src/gossip/).
   FRAME_INVALID: sender('The bytes are not a frame of the gossip protocol.'),
   IDENTITY_INVALID: local('The file with the key of this node cannot be used.'),

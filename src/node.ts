@@ -13,6 +13,7 @@ import { openTellers } from './balance/open.ts';
 import type { TellersDeps } from './balance/open.ts';
 import type { Spare } from './balance/spare.ts';
 import { SpareWatch } from './balance/watch.ts';
+import { writeBackup } from './backup/write.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
@@ -147,7 +148,8 @@ function tellersDepsOf(
 }
 
 /** What the API is handed of each part. */
-function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
+function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
+  const { log, clock = systemClock } = deps;
   const { loop, tangle, pow, network, mqtt, tokens, counts, health, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
   const spare = (): Spare => parts.spare.balance().spare;
@@ -171,6 +173,7 @@ function apiDepsOf(config: Config, { log }: NodeDeps, parts: Parts): ApiDeps {
     spare,
     peers: network.gossip,
     sync: () => network.sync(),
+    backup: () => writeBackup({ store, network: storeOptions(config).network, nowMs: clock.now() }),
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),
     mqtt: mqtt?.broker,

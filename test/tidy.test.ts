@@ -10,7 +10,7 @@ const levels: readonly (readonly string[])[] = [
   ['registry.ts'],
   ['protocol'],
   ['storage', 'pow'],
-  ['tangle'],
+  ['tangle', 'backup'],
   ['api', 'gossip', 'pruning'],
   ['balance', 'proxies'],
   ['health.ts', 'summary.ts', 'wiring.ts', 'start-progress.ts'],

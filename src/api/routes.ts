@@ -5,6 +5,8 @@ import { makeStartAttach } from './attachments.ts';
 import type { AttachmentsDeps } from './attachments.ts';
 import type { ApiServer } from './route.ts';
 import { attachRoutes } from './routes/attach.ts';
+import { backupRoutes } from './routes/backup.ts';
+import type { BackupDeps } from './routes/backup.ts';
 import { eventsRoutes } from './routes/events.ts';
 import type { EventsDeps } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -42,6 +44,7 @@ export interface RouteDeps
   extends
     Omit<AttachmentsDeps, 'clock'>,
     Pick<JobsDeps, 'counts' | 'log' | 'nodeNumber'>,
+    BackupDeps,
     HealthDeps,
     InfoDeps,
     MetricsDeps,
@@ -76,6 +79,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   tokensRoutes(app, deps);
   syncRoutes(app, deps);
   metricsRoutes(app, deps);
+  backupRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
 }

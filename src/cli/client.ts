@@ -3,7 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/schema';
 import { TangleError } from '../errors.ts';
 import { escapeLine } from './escape.ts';
-import { exchange, listen } from './exchange.ts';
+import { exchange, listen, openAnswer, wholeAnswer } from './exchange.ts';
 import type { Answer, Question } from './exchange.ts';
 import { programWords } from './program.ts';
 import {
@@ -89,6 +89,26 @@ export async function ask<Schema extends TSchema>(
     'NODE_REFUSED',
     `What answers at ${url.href} does not do so as a node does.`,
   );
+}
+
+/** What an answer of any length holds, piece by piece. Throws NODE_UNREACHABLE, NODE_REFUSED, also on the way. */
+export async function download(url: URL, question: Question): Promise<AsyncIterable<Uint8Array>> {
+  const response = await openAnswer(url, question).catch((error: unknown) => {
+    throw unreachable(url, error);
+  });
+  if (response.statusCode !== 200) throw refusal(await wholeAnswer(response));
+  return piecesOf(url, response);
+}
+
+async function* piecesOf(
+  url: URL,
+  response: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* response;
+  } catch (error) {
+    throw unreachable(url, error);
+  }
 }
 
 function unreachable({ origin }: URL, error: unknown): TangleError {

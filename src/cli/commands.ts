@@ -2,12 +2,15 @@
 import { nearest } from '../config/nearest.ts';
 import { TangleError } from '../errors.ts';
 import { attach } from './attach.ts';
+import { backup } from './backup.ts';
 import { benchPow } from './bench-pow.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
+import { dbRepair } from './db-repair.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { read } from './read.ts';
+import { restore } from './restore.ts';
 import { run } from './run.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './tokens.ts';
 
@@ -23,6 +26,9 @@ export const commands: readonly Command[] = [
   tokenList,
   tokenRevoke,
   config,
+  backup,
+  restore,
+  dbRepair,
   dbReindex,
   benchPow,
 ];

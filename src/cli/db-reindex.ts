@@ -1,10 +1,6 @@
 // midge db reindex: makes the index of a data folder again from its log.
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import type { Config } from '../config/schema.ts';
-import { TangleError } from '../errors.ts';
-import { makeLogger } from '../log.ts';
-import type { Command } from './command.ts';
+import type { Call, Command } from './command.ts';
+import { dataFolderOf, quietLogger } from './data-folder.ts';
 import { counted } from './layout.ts';
 import { openProgress } from './progress.ts';
 
@@ -19,34 +15,22 @@ export const dbReindex: Command = {
     ['midge db reindex', 'the data folder of the settings'],
     ['midge db reindex --data-dir /var/lib/midge', 'another one'],
   ],
-  run: async ({ config, print }) => {
-    const dataDir = resolve(config.dataDir);
-    // Opening would make an empty store of whatever folder a mistyped path names.
-    if (!existsSync(join(dataDir, 'log'))) {
-      throw new TangleError('STORE_OPEN_FAILED', `There is no data folder at ${dataDir}.`);
-    }
-    const messageCount = await reindex(config, dataDir);
-    print(`Indexed ${counted(messageCount, 'message')} of ${dataDir}.`);
+  run: async (call) => {
+    const dataDir = dataFolderOf(call);
+    const messageCount = await reindex(call);
+    call.print(`Indexed ${counted(messageCount, 'message')} of ${dataDir}.`);
   },
 };
 
-async function reindex(config: Config, dataDir: string): Promise<number> {
+async function reindex(call: Call): Promise<number> {
   // Imported here, so that commands which need no store start without LevelDB.
   const { openStore } = await import('../storage/open.ts');
-  const { networkIdOf } = await import('../protocol/ids.ts');
-  const { name } = config.network;
+  const { storeOptions } = await import('../wiring.ts');
   using progress = openProgress('Indexing');
   await using store = await openStore(
+    { ...storeOptions(call.config), reindex: true },
     {
-      dataDir,
-      durability: config.storage.durability,
-      network: { name, id: networkIdOf(name) },
-      cacheBytes: config.memory.budgetBytes / 2,
-      reindex: true,
-    },
-    {
-      // Below a warning the progress says it all.
-      log: makeLogger({ level: 'warn', format: config.log.format }),
+      log: quietLogger(call),
       onProgress: (done, total) => progress.update(done, total),
     },
   );

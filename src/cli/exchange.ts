@@ -31,10 +31,7 @@ const maxSilenceMs = 60_000;
 
 /** Throws what node:http does. */
 export async function exchange(url: URL, question: Question): Promise<Answer> {
-  const response = await responseTo(url, question);
-  const bytes = await readAtMost(response, maxAnswerBytes);
-  const { statusCode = 0, headers } = response;
-  return { status: statusCode, retryAfter: headers['retry-after'], body: parsed(bytes) };
+  return wholeAnswer(await responseTo(url, question));
 }
 
 /**
@@ -49,6 +46,20 @@ export async function* listen(url: URL, signal: AbortSignal): AsyncGenerator {
   } catch {
     // Says no more than the end does.
   }
+}
+
+/** The answer itself, of whatever length; it ends when the node falls silent. Throws what node:http does. */
+export async function openAnswer(url: URL, question: Question): Promise<IncomingMessage> {
+  const response = await responseTo(url, question);
+  response.setTimeout(maxSilenceMs, () => response.destroy(new Error('it fell silent')));
+  return response;
+}
+
+/** Of an answer that was opened and turns out to be small. */
+export async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
+  const bytes = await readAtMost(response, maxAnswerBytes);
+  const { statusCode = 0, headers } = response;
+  return { status: statusCode, retryAfter: headers['retry-after'], body: parsed(bytes) };
 }
 
 function responseTo(url: URL, question: Question): Promise<IncomingMessage> {

@@ -56,6 +56,15 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+const byteUnits = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `512 bytes`, `1.5 MiB`: three digits at the most, and no more than a person compares. */
+export function bytesWords(sizeBytes: number): string {
+  const power = sizeBytes < 1 ? 0 : Math.min(Math.floor(Math.log2(sizeBytes) / 10), 4);
+  const size = sizeBytes / 1024 ** power;
+  return `${size < 10 && power > 0 ? size.toFixed(1) : Math.round(size)} ${byteUnits[power]}`;
+}
+
 /** Bold on a terminal. */
 export function heading(text: string): string {
   return styleText('bold', text);

@@ -134,7 +134,9 @@ export function reasonOf(error: unknown): string {
 
 /** The files contradict each other or one is missing: no later attempt can succeed. */
 export function isCorruption(error: unknown): boolean {
-  return /LEVEL_CORRUPTION|LEVEL_.*(No such file|Invalid argument)/is.test(textOf(error));
+  return /STORE_DAMAGED|LEVEL_CORRUPTION|LEVEL_.*(No such file|Invalid argument)/is.test(
+    textOf(error),
+  );
 }
 
 export interface PageSizes {

@@ -218,6 +218,12 @@ export function encodeRecord(record: StoredMessage): Buffer {
  */
 export function decodeRecord(seq: number, value: Buffer): StoredMessage | undefined {
   if (value.length < messageAt || value.readUInt32BE(0) !== recordCrc(seq, value)) return undefined;
+  return decodeUnchecked(seq, value);
+}
+
+/** The same where the checksum is known to fail: nothing of it is to be believed. */
+export function decodeUnchecked(seq: number, value: Buffer): StoredMessage | undefined {
+  if (value.length < messageAt) return undefined;
   const id = Buffer.allocUnsafeSlow(messageAt - idAt);
   value.copy(id, 0, idAt, messageAt);
   return {

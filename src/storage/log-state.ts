@@ -43,14 +43,15 @@ export function drawLogId(): Buffer {
   return randomBytes(16);
 }
 
-const genesis: EntryPoint = {
+/** Of a log that was never cut. */
+export const newGenesis: EntryPoint = {
   neededSeq: 0,
   isLazy: false,
   firstChildMs: undefined,
   isHeld: false,
 };
 
-/** Throws STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, STORE_OPEN_FAILED. */
+/** Throws STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, STORE_DAMAGED. */
 export async function loadLogState(db: Database, network: Network): Promise<LogState> {
   const [layout, owner, cut, cleared] = await db.getMany([
     logStateKey('layout'),
@@ -80,7 +81,7 @@ async function giveBirth(db: Database, network: Network): Promise<void> {
   batch.put(logStateKey('layout'), encodeNumber(layoutVersion));
   batch.put(logStateKey('network'), encodeNetwork(network));
   batch.put(logStateKey('cut'), encodeNumber(0));
-  batch.put(entryPointKey(genesisId), encodeEntryPoint(genesis));
+  batch.put(entryPointKey(genesisId), encodeEntryPoint(newGenesis));
   batch.put(epochKey(firstEpoch.firstSeq), encodeEpoch(firstEpoch));
   await commit(batch, { sync: true });
   // A table of their own: in one with the first messages they would span all later ones, and LevelDB would
@@ -93,14 +94,15 @@ async function giveBirth(db: Database, network: Network): Promise<void> {
 async function refuseStateless(db: Database): Promise<void> {
   for await (const _ of pagesOf(db.keys(spaceRange(logSpaces.messages)), { first: 1, next: 1 })) {
     throw new TangleError(
-      'STORE_OPEN_FAILED',
+      'STORE_DAMAGED',
       `The log in ${db.location} holds messages but has lost what it knows about itself. ` +
-        'Restore the data folder from a backup, or move it away to start with an empty one.',
+        'Run "midge db repair": it keeps all messages that can still be proven.',
     );
   }
 }
 
-function refuseNewer(found: number, location: string): void {
+/** Throws STORE_LAYOUT_NEWER. */
+export function refuseNewer(found: number, location: string): void {
   if (found <= layoutVersion) return;
   throw new TangleError(
     'STORE_LAYOUT_NEWER',
@@ -110,7 +112,8 @@ function refuseNewer(found: number, location: string): void {
   );
 }
 
-function refuseForeign(owner: Buffer | undefined, network: Network, location: string): void {
+/** Throws STORE_NETWORK_MISMATCH. */
+export function refuseForeign(owner: Buffer | undefined, network: Network, location: string): void {
   const found = owner === undefined ? { id: -1n, name: 'an unknown one' } : decodeNetwork(owner);
   if (found.id === network.id) return;
   throw new TangleError(

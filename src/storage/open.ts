@@ -1,5 +1,5 @@
 // Opens a data folder: lock, process id, version, network, recovery. Every refusal says what to do.
-import { readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TangleError, isCoded } from '../errors.ts';
 import { makeFolder, syncFolder } from '../files.ts';
@@ -17,14 +17,18 @@ import {
   logBufferBytes,
 } from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
+import { freeBytesOf } from './disk.ts';
 import type { IndexPlace } from './index-folder.ts';
+import { checkInstalled, rebuildFolder } from './install.ts';
 import type { Network } from './layout.ts';
 import { LevelStore } from './level-store.ts';
+import { lockedBy, pidFile } from './lock.ts';
 import { loadLogState } from './log-state.ts';
 import { Log } from './log.ts';
 import { Recent } from './recent.ts';
 import { recoverIndex } from './recovery.ts';
 import type { Store } from './store.ts';
+import { findCutTable } from './tables.ts';
 import { View } from './view.ts';
 import { lookForHoles } from './write-ahead.ts';
 
@@ -87,14 +91,20 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
     writeBufferBytes: logBufferBytes,
   };
   await using opening = new AsyncDisposableStack();
+  await checkInstalled(dataDir);
   const holes = await lookForHoles(dataDir);
+  const cutTable = await findCutTable(join(dataDir, 'log'));
   const db = opening.use(
     await openLog(dataDir, (path) => openDb(path, logSizes)).catch(async (error: unknown) => {
       if (isCoded(error, 'STORE_LOCKED')) await holes.withdraw();
       throw error;
     }),
   );
+  // Only now: the files of a store that is open elsewhere change while one looks.
+  if (cutTable !== undefined) throw damagedFiles(db.location, `${cutTable} is cut off or missing`);
   opening.use(await signFolder(dataDir));
+  // Of a repair that was killed.
+  await rm(rebuildFolder(dataDir), { recursive: true, force: true });
   const state = await loadLogState(db, network);
   if (state.isNew) await syncFolders(dataDir);
   const log = await Log.open(db, options.durability === 'power-loss', state);
@@ -138,33 +148,15 @@ async function openLog(
   }
 }
 
-async function lockedBy(dataDir: string, cause: unknown): Promise<TangleError> {
-  const pid = await readFile(pidFile(dataDir), 'utf8').catch(() => 'unknown');
-  return new TangleError(
-    'STORE_LOCKED',
-    `The data folder ${dataDir} is in use by process ${pid.trim()}. Stop that one, or choose another folder.`,
-    { details: { dataDir, pid: pid.trim() }, cause },
-  );
-}
-
 /** Makes the names of a new folder and of what lies in it as durable as LevelDB makes the bytes. */
 async function syncFolders(dataDir: string): Promise<void> {
   for (const path of [join(dataDir, 'log'), dataDir, dirname(dataDir)]) await syncFolder(path);
 }
 
-function pidFile(dataDir: string): string {
-  return join(dataDir, 'midge.pid');
-}
-
-/** For people and for the sentence above; the lock itself is LevelDB's. */
+/** For people, and for whoever finds the folder locked. */
 async function signFolder(dataDir: string): Promise<AsyncDisposable> {
   await writeFile(pidFile(dataDir), `${process.pid}\n`);
   return { [Symbol.asyncDispose]: () => rm(pidFile(dataDir), { force: true }) };
-}
-
-async function freeBytesOf(dataDir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dataDir);
-  return bavail * bsize;
 }
 
 function openFailure(dataDir: string, cause: unknown): TangleError {

@@ -6,6 +6,7 @@ import { genesisId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import { finishCut } from './cut.ts';
 import {
+  damagedFiles,
   indexBufferBytes,
   isCorruption,
   logBufferBytes,
@@ -30,6 +31,7 @@ import {
 } from './layout.ts';
 import type { Position } from './layout.ts';
 import type { Log } from './log.ts';
+import { findCutTable } from './tables.ts';
 import type { StoredMessage } from './store.ts';
 
 /** Looked at in every start, because it costs nothing. */
@@ -58,7 +60,8 @@ export async function recoverIndex(
     return await bringUp(log, place, options);
   } catch (error) {
     // Of the log: to make the index again would not help.
-    if (isCoded(error, 'STORE_DAMAGED') || !isCorruption(error)) throw error;
+    const isOfLog = isCoded(error, 'STORE_DAMAGED') && error.details['location'] === log.location;
+    if (isOfLog || !isCorruption(error)) throw error;
     options.log.warn({ err: error }, 'the index is damaged and is made again from the log');
     await removeIndexFolder(place);
     return bringUp(log, place, options);
@@ -67,6 +70,9 @@ export async function recoverIndex(
 
 async function bringUp(log: Log, place: IndexPlace, options: RecoveryOptions): Promise<Index> {
   await using opening = new AsyncDisposableStack();
+  const cutTable = await findCutTable(place.location);
+  if (cutTable !== undefined)
+    throw damagedFiles(place.location, `${cutTable} is cut off or missing`);
   let index = opening.use(await openIndexFolder(place));
   if (index.position !== undefined && !isViewOf(log, index.position)) {
     options.log.warn('the index belongs to another log and is made again');

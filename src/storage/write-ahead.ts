@@ -58,7 +58,7 @@ interface Batch {
   readonly count: bigint;
 }
 
-const broken = 'broken';
+export const broken = 'broken';
 /** First sequence u64, count u32; little-endian. */
 const batchHeadBytes = 12;
 
@@ -94,7 +94,7 @@ const fragmentHeadBytes = 7;
 const fragmentTypes = { full: 1, first: 2, middle: 3, last: 4 } as const;
 
 /** Ends where the end of the file cuts off a fragment. */
-function* fragmentsOf(file: Buffer): Generator<Fragment | typeof broken, void, undefined> {
+export function* fragmentsOf(file: Buffer): Generator<Fragment | typeof broken, void, undefined> {
   let at = 0;
   for (;;) {
     const leftInBlock = blockBytes - (at % blockBytes);

@@ -1,4 +1,5 @@
 // A real server on a free port, real HTTP, and stand-ins only for what the API is handed as a function.
+import { Readable } from 'node:stream';
 import { request } from 'node:http';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Static } from 'typebox';
@@ -88,6 +89,7 @@ export const standIns: ApiDeps = {
     list: () => Promise.resolve([]),
     revoke: () => Promise.reject(new TangleError('TOKEN_UNKNOWN')),
   },
+  backup: () => Readable.from([Buffer.from('a backup')]),
   metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),
   log: silentLogger,

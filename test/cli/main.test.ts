@@ -44,7 +44,7 @@ describe.concurrent('midge', () => {
   it('tells the commands that share a word', async () => {
     const { code, stdout } = await midge(['db', '--help']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Commands\n {2}db reindex {2}/);
+    expect(stdout).toMatch(/^Commands\n {2}db repair {3}/);
   });
 
   it('helps also where the settings are wrong', async () => {
@@ -68,8 +68,11 @@ describe.concurrent('a wrong command line', () => {
       String.raw`midge: There is no command "\u001b[2J"; "midge help" lists them all.` + '\n',
     ],
     [['help', 'zzz'], 'midge: There is no command "zzz"; "midge help" lists them all.\n'],
-    [['db'], 'midge: One more word is missing: midge db reindex.\n'],
-    [['db', 'foo'], 'midge: There is no command "db foo", but there is midge db reindex.\n'],
+    [['db'], 'midge: One more word is missing: midge db repair, midge db reindex.\n'],
+    [
+      ['db', 'foo'],
+      'midge: There is no command "db foo", but there is midge db repair, midge db reindex.\n',
+    ],
     [['read'], 'midge: The command is "midge read <id|index>"; see midge read --help.\n'],
     [['run', 'x'], 'midge: The command is "midge run"; see midge run --help.\n'],
     [['config', '--jsn'], 'midge: --jsn is not a flag; did you mean --json?\n'],

@@ -90,8 +90,8 @@ describe('openStore', () => {
     }
     await withDatabase(join(folder.path, 'log'), (db) => db.del(logStateKey('layout')));
     const { code, message } = await refusal(openTestStore(folder.path));
-    expect(code).toBe('STORE_OPEN_FAILED');
-    expect(message).toContain('Restore the data folder from a backup');
+    expect(code).toBe('STORE_DAMAGED');
+    expect(message).toContain('midge db repair');
   });
 
   it('says why LevelDB cannot open the log', async () => {

@@ -1,0 +1,136 @@
+// A backup of a store that is in use: its log, read page by page by one reader that holds nothing in between.
+// Files that LevelDB writes to are never copied.
+import { TangleError } from '../errors.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { hasProvenBytes } from '../storage/layout.ts';
+import type { EntryPointRecord, Store, StoredMessage } from '../storage/store.ts';
+import { RunningHash, chunkTypes, encodeChunk, fileHead } from './container.ts';
+import type { ChunkType } from './container.ts';
+import { encodeEntryPoints } from './entry-points.ts';
+import type { BackupEnd, BackupHead } from './read.ts';
+import { encodeRecords } from './records.ts';
+
+/** What is read, packed and held at a time. */
+const page = { limit: 4_096, maxBytes: 1024 * 1024 };
+const pointsPerChunk = 4_096;
+/** How often the cut may move while its entry points are read. */
+const maxBoundaryTries = 100;
+
+export interface BackupSource {
+  readonly store: Pick<
+    Store,
+    'logId' | 'lastSeq' | 'cutSeq' | 'messageCount' | 'readLog' | 'readEntryPoints'
+  >;
+  readonly network: { readonly name: string; readonly id: bigint };
+  readonly nowMs: number;
+}
+
+/** A log above a cut, with the entry points that go with that cut. */
+interface Boundary {
+  readonly cutSeq: number;
+  readonly lastSeq: number;
+  readonly messageCount: number;
+  readonly entryPoints: readonly EntryPointRecord[];
+}
+
+/**
+ * The bytes of the file. Takes no more from the store than is taken from it. What is appended after the
+ * beginning is not in it. Pruning goes on: it begins with the oldest as this does, and only when it is
+ * the faster one does the file end with the reason, and no reader takes it.
+ */
+export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer, void, undefined> {
+  const hash = new RunningHash();
+  const kept = <T extends Buffer>(bytes: T): T => {
+    hash.add(bytes);
+    return bytes;
+  };
+  const boundary = await readBoundary(source.store);
+  yield kept(fileHead());
+  yield kept(await jsonChunk(chunkTypes.head, headOf(source, boundary)));
+  const { entryPoints } = boundary;
+  for (let from = 0; from < entryPoints.length; from += pointsPerChunk) {
+    const points = encodeEntryPoints(entryPoints.slice(from, from + pointsPerChunk));
+    yield kept(await encodeChunk(chunkTypes.entryPoints, points));
+  }
+  try {
+    for await (const records of pagesOf(source.store, boundary)) {
+      yield kept(await encodeChunk(chunkTypes.records, encodeRecords(records)));
+    }
+  } catch (error) {
+    const sentence = error instanceof TangleError ? error.message : 'The log could not be read.';
+    yield jsonChunk(chunkTypes.failure, { sentence });
+    return;
+  }
+  const end: BackupEnd = { messageCount: boundary.messageCount, sha256: hash.hex() };
+  yield jsonChunk(chunkTypes.end, end);
+}
+
+function jsonChunk(type: ChunkType, value: unknown): Promise<Buffer> {
+  return encodeChunk(type, Buffer.from(JSON.stringify(value)));
+}
+
+function headOf({ store, network, nowMs }: BackupSource, boundary: Boundary): BackupHead {
+  const { cutSeq, lastSeq, messageCount, entryPoints } = boundary;
+  return {
+    kind: 'backup',
+    networkName: network.name,
+    networkId: network.id.toString(),
+    logId: store.logId,
+    cutSeq,
+    lastSeq,
+    messageCount,
+    entryPointCount: entryPoints.length,
+    createdMs: nowMs,
+  };
+}
+
+/** Read again until the cut has not moved meanwhile. */
+async function readBoundary(store: BackupSource['store']): Promise<Boundary> {
+  for (let attempt = 0; attempt < maxBoundaryTries; attempt++) {
+    const { cutSeq, lastSeq, messageCount } = store;
+    const entryPoints: EntryPointRecord[] = [];
+    let afterId: MessageId | undefined;
+    do {
+      const points = await store.readEntryPoints({ afterId, limit: pointsPerChunk });
+      entryPoints.push(...points);
+      afterId = points.at(-1)?.id;
+    } while (afterId !== undefined);
+    if (store.cutSeq === cutSeq) return { cutSeq, lastSeq, messageCount, entryPoints };
+  }
+  throw overtaken();
+}
+
+async function* pagesOf(
+  store: BackupSource['store'],
+  { cutSeq, lastSeq, messageCount }: Boundary,
+): AsyncGenerator<readonly StoredMessage[], void, undefined> {
+  let fromSeq = cutSeq + 1;
+  let count = 0;
+  while (fromSeq <= lastSeq) {
+    const records = await store.readLog({ ...page, fromSeq });
+    if (store.cutSeq >= fromSeq) throw overtaken();
+    const wanted = records.filter(({ seq }) => seq <= lastSeq);
+    if (!wanted.every(hasProvenBytes)) throw damaged();
+    if (wanted.length > 0) yield wanted;
+    count += wanted.length;
+    const last = records.at(-1);
+    if (last === undefined) break;
+    fromSeq = last.seq + 1;
+  }
+  if (count !== messageCount) throw damaged();
+}
+
+function overtaken(): TangleError {
+  return new TangleError(
+    'BACKUP_FAILED',
+    'Pruning was faster than the backup was read: try again nearer to the node, or with less to do for it.',
+  );
+}
+
+function damaged(): TangleError {
+  return new TangleError(
+    'BACKUP_FAILED',
+    'A stored message is damaged or missing, and a backup without it could not be restored: stop the node ' +
+      'and run "midge db repair".',
+  );
+}

@@ -1,0 +1,153 @@
+// Saves of a damaged store all that can be proven: the log is written anew from the records that can be read,
+// the index with it. The damaged log is kept beside it. Nothing is lost that was not damaged: messages whose
+// parents are lost keep their place, because these become entry points.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TangleError } from '../errors.ts';
+import { folderBytes, freeBytesOf } from './disk.ts';
+import { isLocked, logBufferBytes, openDatabase } from './database.ts';
+import type { Database } from './database.ts';
+import { finishInstalling } from './install.ts';
+import { decodePending, idOfKey, indexSpaces, hasProvenBytes, spaceRange } from './layout.ts';
+import type { Network } from './layout.ts';
+import { lockedBy } from './lock.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import { Rebuild } from './rebuild.ts';
+import { openDamaged, salvage } from './salvage.ts';
+import { salvageLog, salvagedState } from './salvage-log.ts';
+import type { LogLosses, SalvagedState } from './salvage-log.ts';
+
+export interface RepairOptions {
+  readonly dataDir: string;
+  readonly network: Network;
+  readonly cacheBytes: number;
+  /** A name in the data folder for what was damaged. */
+  readonly keepAs: string;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+export interface RepairReport extends LogLosses {
+  /** Then the log was left as it is, and only the index was made anew. */
+  readonly isLogWhole: boolean;
+  readonly messageCount: number;
+  /** Ids of lost messages that others name: these became entry points. */
+  readonly adoptedIds: readonly string[];
+  readonly pendingCount: number;
+  /** Where the damaged log is now. */
+  readonly keptAs?: string;
+}
+
+/**
+ * Needs about as much free room as the log and the index have. Throws STORE_LOCKED, STORE_OPEN_FAILED,
+ * STORE_NETWORK_MISMATCH, STORE_LAYOUT_NEWER, DISK_FULL. A repair that is killed changes nothing.
+ */
+export async function repairStore(options: RepairOptions): Promise<RepairReport> {
+  const { dataDir, network, cacheBytes } = options;
+  await finishInstalling(dataDir);
+  if (!existsSync(join(dataDir, 'log'))) {
+    throw new TangleError('STORE_OPEN_FAILED', `There is no data folder at ${dataDir}.`);
+  }
+  await checkRoom(dataDir);
+  await using opened = new AsyncDisposableStack();
+  const damagedLog = await openOr(dataDir, () =>
+    openDamaged(join(dataDir, 'log'), opener(cacheBytes)),
+  );
+  const logDb = opened.use(damagedLog.db);
+  const state = await salvagedState(logDb, network);
+  const indexDb = await openIndex(dataDir, cacheBytes);
+  if (indexDb !== undefined) opened.use(indexDb);
+  await using rebuild = await Rebuild.open({
+    dataDir,
+    network,
+    cutSeq: state.cutSeq,
+    entryPoints: state.entryPoints,
+    openDatabase,
+    cacheBytes: cacheBytes / 2,
+    isLenient: true,
+  });
+  const losses = await salvageLog(logDb, indexDb, { ...options, state, rebuild });
+  const pendingCount = indexDb === undefined ? 0 : await savePending(indexDb, rebuild);
+  await opened.disposeAsync();
+  return await finish(options, rebuild, { state, losses, pendingCount, ...damagedLog });
+}
+
+interface Salvaged {
+  readonly state: SalvagedState;
+  readonly losses: LogLosses;
+  readonly pendingCount: number;
+  readonly isPutTogether: boolean;
+}
+
+async function finish(
+  { keepAs }: RepairOptions,
+  rebuild: Rebuild,
+  { state, losses, pendingCount, isPutTogether }: Salvaged,
+): Promise<RepairReport> {
+  const newestLogId = state.epochs.at(-1)?.logId;
+  const common = { ...losses, pendingCount };
+  if (newestLogId !== undefined && !isPutTogether && isWithoutLoss(losses)) {
+    const messageCount = await rebuild.finishIndex(newestLogId);
+    return { ...common, isLogWhole: true, messageCount, adoptedIds: [] };
+  }
+  const { messageCount, adopted } = await rebuild.finish({ seenSeq: losses.seenSeq, keepAs });
+  return {
+    ...common,
+    isLogWhole: false,
+    messageCount,
+    adoptedIds: adopted.map(messageIdHex),
+    keptAs: keepAs,
+  };
+}
+
+function isWithoutLoss(losses: LogLosses): boolean {
+  const { damaged, missing, mended, state, isUnreadable } = losses;
+  return damaged.count + missing.count + mended.count === 0 && state.length === 0 && !isUnreadable;
+}
+
+const opener = (cacheBytes: number) => (location: string) =>
+  openDatabase(location, { cacheBytes: cacheBytes / 4, writeBufferBytes: logBufferBytes });
+
+async function openOr<T>(dataDir: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw isLocked(error) ? await lockedBy(dataDir, error) : error;
+  }
+}
+
+/** Undefined when nothing of it can be read: then only what was pending is lost with it. */
+async function openIndex(dataDir: string, cacheBytes: number): Promise<Database | undefined> {
+  const location = join(dataDir, 'index');
+  if (!existsSync(location)) return undefined;
+  return openDamaged(location, opener(cacheBytes)).then(
+    ({ db }) => db,
+    () => undefined,
+  );
+}
+
+async function savePending(indexDb: Database, rebuild: Rebuild): Promise<number> {
+  let count = 0;
+  const report = { isUnreadable: false };
+  for await (const page of salvage(indexDb, spaceRange(indexSpaces.pending), report)) {
+    const proven = page
+      .filter(([key, value]) => key.length === 33 && value.length > 8)
+      .map(([key, value]) => decodePending(idOfKey(key), value))
+      .filter(hasProvenBytes);
+    await rebuild.addPending(proven);
+    count += proven.length;
+  }
+  return count;
+}
+
+const mib = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
+
+async function checkRoom(dataDir: string): Promise<void> {
+  const needBytes =
+    (await folderBytes(join(dataDir, 'log'))) + (await folderBytes(join(dataDir, 'index')));
+  const freeBytes = await freeBytesOf(dataDir);
+  if (freeBytes >= needBytes) return;
+  throw new TangleError(
+    'DISK_FULL',
+    `A repair writes the log anew and needs ${mib(needBytes)} MiB of room on the disk, but ${mib(freeBytes)} MiB are free.`,
+  );
+}

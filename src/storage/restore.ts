@@ -1,0 +1,85 @@
+// Makes a store from the messages of a backup. They prove themselves; that they hang together is checked here.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TangleError } from '../errors.ts';
+import { messageIdHex } from '../protocol/ids.ts';
+import { openDatabase } from './database.ts';
+import { idText } from './layout.ts';
+import { openStore } from './open.ts';
+import type { StoreDeps, StoreOptions } from './open.ts';
+import { Rebuild } from './rebuild.ts';
+import type { Refused } from './rebuild.ts';
+import type { EntryPointRecord, StoredMessage } from './store.ts';
+
+export interface RestoreSource {
+  readonly cutSeq: number;
+  readonly lastSeq: number;
+  readonly entryPoints: readonly EntryPointRecord[];
+  /** Rising seqs, ids that are the hashes of the bytes. What it throws ends the restore. */
+  readonly records: AsyncIterable<readonly StoredMessage[]>;
+}
+
+export interface Restored {
+  readonly messageCount: number;
+}
+
+/**
+ * All or nothing: until the last message is on the disk, the folder starts no node. Throws BACKUP_INVALID
+ * for messages that do not belong together, STORE_OPEN_FAILED for a folder that holds messages already.
+ */
+export async function restoreStore(
+  options: StoreOptions,
+  source: RestoreSource,
+  deps: Pick<StoreDeps, 'log'>,
+): Promise<Restored> {
+  await refuseFilled(options, deps);
+  const { dataDir, network, cacheBytes } = options;
+  const { cutSeq, lastSeq, entryPoints } = source;
+  await using rebuild = await Rebuild.open({
+    dataDir,
+    network,
+    cutSeq,
+    entryPoints: new Map(entryPoints.map(({ id, ...point }) => [idText(id), point])),
+    openDatabase,
+    cacheBytes,
+    isLenient: false,
+  });
+  for await (const records of source.records) await addAll(rebuild, records);
+  const { messageCount } = await rebuild.finish({ seenSeq: lastSeq });
+  return { messageCount };
+}
+
+async function addAll(rebuild: Rebuild, records: readonly StoredMessage[]): Promise<void> {
+  let refused: Refused | undefined;
+  try {
+    refused = await rebuild.add(records);
+  } catch (error) {
+    if (!(error instanceof TangleError) || error.code.startsWith('STORE')) throw error;
+    throw new TangleError('BACKUP_INVALID', `The file holds what is no message: ${error.message}`, {
+      cause: error,
+    });
+  }
+  if (refused === undefined) return;
+  const { record, reason } = refused;
+  const what = {
+    'parent missing': 'names a parent that is not in it',
+    repeated: 'stands in it twice',
+    'other network': 'belongs to another network',
+  }[reason];
+  throw new TangleError(
+    'BACKUP_INVALID',
+    `The file does not hang together: the message ${messageIdHex(record.id)} ${what}.`,
+  );
+}
+
+/** The folder of a node that has stored nothing yet is as good as none. */
+async function refuseFilled(options: StoreOptions, deps: Pick<StoreDeps, 'log'>): Promise<void> {
+  const { dataDir } = options;
+  if (!existsSync(join(dataDir, 'log'))) return;
+  await using store = await openStore(options, deps);
+  if (store.lastSeq === 0) return;
+  throw new TangleError(
+    'STORE_OPEN_FAILED',
+    `${dataDir} holds ${store.messageCount} messages already, and a restore adds to none. Name a new folder with --data-dir.`,
+  );
+}
