@@ -2,28 +2,50 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const resolutionMs = 50;
-const windowMs = 10_000;
+const windowMs = 500;
+/** Some twenty seconds of windows are looked back on. */
+const windowCount = 40;
 
 export interface EventLoopWatch extends Disposable {
-  /** The longest delay of the last ten to twenty seconds. */
+  /** The longest delay of the last twenty seconds. */
   maxDelayMs(): number;
+  /** The usual delay of the last second. One long pause that is over does not show. */
+  lateMs(): number;
+}
+
+interface Window {
+  readonly maxMs: number;
+  readonly meanMs: number;
 }
 
 export function startEventLoopWatch(): EventLoopWatch {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();
-  let previousMaxMs = 0;
+  const look = (): Window => ({ maxMs: histogram.max / 1e6, meanMs: histogram.mean / 1e6 });
+  let windows: readonly Window[] = [];
   const timer = setInterval(() => {
-    previousMaxMs = histogram.max / 1e6;
+    windows = [look(), ...windows.slice(0, windowCount - 1)];
     histogram.reset();
   }, windowMs);
   timer.unref();
   return {
-    // The histogram counts from the timer's period on, so an idle loop shows the resolution itself.
-    maxDelayMs: () => Math.max(0, Math.max(histogram.max / 1e6, previousMaxMs) - resolutionMs),
+    maxDelayMs: () => delayOf(Math.max(look().maxMs, ...windows.map(({ maxMs }) => maxMs))),
+    lateMs: () => usualDelayMs(windows),
     [Symbol.dispose]: () => {
       clearInterval(timer);
       histogram.disable();
     },
   };
+}
+
+/** The lesser of the last two windows: whoever is overloaded is late in both. */
+export function usualDelayMs([last, before]: readonly Pick<Window, 'meanMs'>[]): number {
+  if (last === undefined || before === undefined) return 0;
+  // The mean of a window without a single tick is no number.
+  return delayOf(Math.min(last.meanMs || 0, before.meanMs || 0));
+}
+
+/** The histogram counts from the timer's period on, so an idle loop shows the resolution itself. */
+function delayOf(measuredMs: number): number {
+  return Math.max(0, measuredMs - resolutionMs);
 }

@@ -180,6 +180,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
     counts,
     grantOf: tokens.grantOf,
     tokens,
+    lateMs: () => loop.lateMs(),
     log: log.child({ component: 'api' }),
   };
 }

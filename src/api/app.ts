@@ -15,22 +15,15 @@ import { refuseBroken } from './broken-requests.ts';
 import type { ApiCounts } from './counts.ts';
 import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
+import type { Limits } from './limits.ts';
 import { problemOf } from './problem.ts';
+import { addRateLimit } from './rate.ts';
+import type { RateDeps } from './rate.ts';
 import type { ApiServer } from './route.ts';
-import { checkRoute, makeAuthorize } from './scopes.ts';
+import { authorize, checkRoute, makeIdentify } from './scopes.ts';
 import type { Access } from './scopes.ts';
-
-/** How long clients can hold a connection without doing anything, and how many of them. */
-export const limits = {
-  headersMs: 10_000,
-  requestMs: 30_000,
-  /** Longer than proxies keep idle connections to us, so that it is they who close. */
-  keepAliveMs: 75_000,
-  /** Nothing sent or received; switched off while an attach mines. */
-  silenceMs: 120_000,
-  tcpProbeAfterMs: 30_000,
-  connections: 1_000,
-};
+import { addGates, makeShed, refuseManyHeaders } from './shedding.ts';
+import type { ShedDeps } from './shedding.ts';
 
 const corsOptions = {
   origin: '*',
@@ -40,7 +33,8 @@ const corsOptions = {
   strictPreflight: false,
 };
 
-export interface AppDeps {
+export interface AppDeps extends Pick<RateDeps, 'clientOf'>, ShedDeps {
+  readonly limits: Limits;
   readonly bind: Bind;
   /** Aborted when the server stops. */
   readonly stopping: AbortSignal;
@@ -61,7 +55,7 @@ export interface Answered {
 
 /** A server without routes; nothing listens yet. */
 export function makeApp(deps: AppDeps): ApiServer {
-  const { log, counts } = deps;
+  const { log, counts, limits } = deps;
   const nextRequestId = makeRequestIds();
   const logFault = makeFaultLog(log);
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
@@ -89,6 +83,8 @@ export function makeApp(deps: AppDeps): ApiServer {
     connectionTimeout: limits.silenceMs,
     http: {
       headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.checkMs,
+      maxHeaderSize: limits.headerBytes,
       keepAlive: true,
       keepAliveInitialDelay: limits.tcpProbeAfterMs,
     },
@@ -99,7 +95,6 @@ export function makeApp(deps: AppDeps): ApiServer {
       if (refused !== undefined) counts.refuse(refused);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = limits.connections;
   countConnections(app, counts);
   addBodyParsers(app);
   app.setErrorHandler(sendProblem);
@@ -123,7 +118,7 @@ type CorsDone = (error: Error | null, options: FastifyCorsOptions) => void;
 /** Else the general answer to preflights would let web pages in. */
 function addPreflight(app: ApiServer, url: string): void {
   if (app.hasRoute({ method: 'OPTIONS', url })) return;
-  app.options(url, { config: { scope: 'admin' }, schema: {} }, () => {
+  app.options(url, { config: { scope: 'admin', limit: 'lookup' }, schema: {} }, () => {
     throw new TangleError(
       'METHOD_NOT_ALLOWED',
       'Web pages of others have no access to this route.',
@@ -132,25 +127,31 @@ function addPreflight(app: ApiServer, url: string): void {
 }
 
 /** In the order in which they run for every request. */
-function addHooks(app: ApiServer, { bind, stopping, access, log, onAnswer }: AppDeps): void {
+function addHooks(app: ApiServer, deps: AppDeps): void {
+  const { bind, stopping, access, limits, log, onAnswer } = deps;
   app.addHook('onRoute', (route) => {
     checkRoute(route);
     if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
   });
+  addGates(app);
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();
   });
+  app.addHook('onRequest', refuseManyHeaders(limits));
   if (bind.isLoopback) app.addHook('onRequest', refuseForeignHosts(bind));
   void app.register(cors, {
     delegator: ({ routeOptions: { config } }: FastifyRequest, done: CorsDone) =>
       done(null, config.scope === 'admin' ? noCors : corsOptions),
   });
+  app.addHook('onRequest', makeIdentify(access));
+  addRateLimit(app, deps);
+  app.addHook('onRequest', makeShed(deps));
   app.addHook('onRequest', (request, _reply, done) => {
     if (stopping.aborted) return done(new TangleError('STOPPING'));
     done(request.is404 ? noSuchRoute(app, request) : undefined);
   });
-  app.addHook('onRequest', makeAuthorize(access));
+  app.addHook('onRequest', authorize);
   if (onAnswer !== undefined) {
     app.addHook('onResponse', ({ method, is404, routeOptions }, reply, done) => {
       const route = is404 ? 'unknown' : (routeOptions.url ?? 'unknown');

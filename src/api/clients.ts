@@ -35,6 +35,29 @@ export function makeAddressOf(trustedProxies: readonly string[] = []): AddressOf
   };
 }
 
+/** Whom a connection from this address counts for, whatever its requests say. */
+export function clientAt(remoteAddress: string): string {
+  const address = addressOf(remoteAddress);
+  return address === undefined ? 'unknown' : subscriberOf(address);
+}
+
+export function isLoopback(remoteAddress: string): boolean {
+  const address = addressOf(remoteAddress);
+  return address !== undefined && loopback.check(address.text, address.family);
+}
+
+/** Whether many clients come from this address: those of a trusted proxy, or the owner's programs. */
+export function makeStandsForMany(trustedProxies: readonly string[] = []) {
+  const trusted = networksOf(trustedProxies);
+  return (remoteAddress: string): boolean => {
+    const address = addressOf(remoteAddress);
+    if (address === undefined) return false;
+    return [loopback, trusted].some((networks) => networks.check(address.text, address.family));
+  };
+}
+
+const loopback = networksOf(['127.0.0.0/8', '::1']);
+
 function networksOf(texts: readonly string[]): BlockList {
   const networks = new BlockList();
   for (const text of texts) {

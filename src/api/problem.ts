@@ -58,8 +58,11 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
   // The client may not now.
   POW_QUOTA: 429,
+  RATE_LIMITED: 429,
 
   // The node cannot now.
+  ROUTE_BUSY: 503,
+  OVERLOADED: 503,
   INTAKE_BUSY: 503,
   CATCHING_UP: 503,
   STOPPING: 503,

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import { TangleError } from '../errors.ts';
+import type { RouteLimit } from './limits.ts';
 
 /** `admin` changes the node or tells of its neighbours; it always needs a token, and opens all other doors. */
 export const scopes = ['read', 'attach', 'pow', 'admin'] as const;
@@ -17,6 +18,7 @@ export type RouteScope = Scope | 'none';
 declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: RouteScope;
+    limit?: RouteLimit;
   }
   interface FastifyRequest {
     /** What the caller may do; set before any handler runs. */
@@ -40,46 +42,46 @@ export interface Access {
   readonly publicScopes: readonly Scope[];
 }
 
-/** A route without a scope or a schema is a mistake of ours that must not reach anybody. */
+/** A route without a scope, a limit or a schema is a mistake of ours that must not reach anybody. */
 export function checkRoute({ url, method, schema, config }: RouteOptions): void {
   // The answer to preflights, which @fastify/cors adds.
   if (method === 'OPTIONS') return;
   assert.ok(config?.scope !== undefined, `the route ${url} declares no scope`);
+  assert.ok(config.limit !== undefined, `the route ${url} declares no limit`);
   assert.ok(schema !== undefined, `the route ${url} declares no schema`);
 }
 
 type Done = (error?: Error) => void;
 
-/**
- * An `onRequest` hook; most callers have no token, and for them it does not wait. Fails with TOKEN_MISSING,
- * TOKEN_INVALID, SCOPE_MISSING.
- */
-export function makeAuthorize({ grantOf, publicScopes }: Access) {
+/** An `onRequest` hook that fails no request; most callers have no token, and for them it does not wait. */
+export function makeIdentify({ grantOf, publicScopes }: Access) {
   const stranger = strangerOf(publicScopes);
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const { authorization } = request.headers;
+    request.grant = stranger;
     if (authorization === undefined) {
-      request.grant = stranger;
-      done(refusalOf(request, undefined));
+      done();
       return;
     }
-    const decide = (known: Grant | undefined): void => {
+    const know = (known: Grant | undefined): void => {
+      // A token that is not known is as good as none where none is needed.
       request.grant = known ?? stranger;
-      done(refusalOf(request, known ?? 'not known'));
+      done();
     };
-    grantOf(bearerOf(authorization) ?? '').then(decide, done);
+    grantOf(bearerOf(authorization) ?? '').then(know, done);
   };
 }
 
-/** A token that is not known is as good as none where none is needed. */
-function refusalOf(
-  { grant, routeOptions }: FastifyRequest,
-  token: Grant | 'not known' | undefined,
-): TangleError | undefined {
+/** An `onRequest` hook, after `makeIdentify`. Fails with TOKEN_MISSING, TOKEN_INVALID, SCOPE_MISSING. */
+export function authorize(request: FastifyRequest, _reply: unknown, done: Done): void {
+  const { grant, headers, routeOptions } = request;
   const needed = routeOptions.config.scope;
-  if (needed === undefined || needed === 'none' || mayDo(grant, needed)) return undefined;
-  if (token === undefined) return tokenMissing(needed);
-  return token === 'not known' ? new TangleError('TOKEN_INVALID') : scopeMissing(needed);
+  if (needed === undefined || needed === 'none' || mayDo(grant, needed)) done();
+  else if (grant.tokenId !== undefined) done(scopeMissing(needed));
+  else
+    done(
+      headers.authorization === undefined ? tokenMissing(needed) : new TangleError('TOKEN_INVALID'),
+    );
 }
 
 /** What a caller without a token may do. */

@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { makeApp } from './app.ts';
 import type { AppDeps } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
-import { makeAddressOf, makeClientOf } from './clients.ts';
+import { clientAt, makeAddressOf, makeClientOf, makeStandsForMany } from './clients.ts';
+import { Connections } from './connections.ts';
+import { defaultLimits } from './limits.ts';
+import type { Limits } from './limits.ts';
 import type { ApiServer } from './route.ts';
 import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
@@ -13,7 +16,7 @@ export type { Answered } from './app.ts';
 export type { HealthCheck } from './routes/health.ts';
 export type { NodeInfo } from './routes/info.ts';
 
-export interface ApiOptions {
+export interface ApiOptions extends Partial<Limits> {
   /** `HOST:PORT`; port 0 asks for a free one. */
   readonly bind: string;
   /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For names the client. */
@@ -27,6 +30,8 @@ export interface ApiOptions {
 export interface ApiDeps extends Omit<RouteDeps, 'stopping' | 'clientOf' | 'nodeNumber'> {
   readonly grantOf: GrantOf;
   readonly onAnswer?: AppDeps['onAnswer'];
+  /** How late the event loop is of late; never when absent. */
+  readonly lateMs?: AppDeps['lateMs'] | undefined;
 }
 
 const defaultPublicScopes = ['read', 'attach', 'pow'] as const;
@@ -45,11 +50,22 @@ const graceMs = 500;
 export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> {
   const bind = await parseBind(options.bind);
   const stopping = new AbortController();
-  const { log, grantOf, onAnswer, counts } = deps;
+  const { log, grantOf, onAnswer, counts, lateMs = () => 0 } = deps;
+  const { trustedProxies, nodeNumber } = options;
+  const limits = { ...defaultLimits, ...options };
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
-  const app = makeApp({ bind, stopping: stopping.signal, access, log, counts, onAnswer });
-  const clientOf = makeClientOf(makeAddressOf(options.trustedProxies));
-  const { nodeNumber } = options;
+  const clientOf = makeClientOf(makeAddressOf(trustedProxies));
+  const parts = { bind, access, log, counts, onAnswer, clientOf, limits, lateMs };
+  const app = makeApp({ ...parts, stopping: stopping.signal });
+  const connections = new Connections(limits, {
+    clientAt,
+    standsForMany: makeStandsForMany(trustedProxies),
+  });
+  connections.watch(app.server);
+  app.addHook('onRequest', (request, reply, done) => {
+    connections.note(request.raw, reply.raw);
+    done();
+  });
   addRoutes(app, { ...deps, clientOf, nodeNumber, stopping: stopping.signal });
   try {
     await app.listen({ host: bind.address, port: bind.port });

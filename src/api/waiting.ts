@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { TangleError } from '../errors.ts';
 import { listenError, parseBind } from './bind.ts';
-import { limits } from './app.ts';
+import { defaultLimits as limits } from './limits.ts';
 import { problemOf } from './problem.ts';
 import type { HealthCheck } from './routes/health.ts';
 
@@ -20,10 +20,15 @@ export async function openWaitingRoom(
 ): Promise<WaitingRoom> {
   const bind = await parseBind(bindText);
   const server = createServer(
-    { requestTimeout: limits.requestMs, headersTimeout: limits.headersMs },
+    {
+      requestTimeout: limits.requestMs,
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.checkMs,
+      maxHeaderSize: limits.headerBytes,
+    },
     (request, response) => answer(request, response, progress()),
   );
-  server.maxConnections = limits.connections;
+  server.maxConnections = limits.maxConnections;
   await listen(server, { host: bind.address, port: bind.port }).catch((error: unknown) => {
     throw listenError(bindText, error);
   });

@@ -22,6 +22,34 @@ export const apiSettings = Type.Object(
       maxItems: 1000,
     }),
     ...balanceSettings,
+    maxConnections: Type.Integer({
+      description:
+        'Most connections at a time; when all are taken, one that asks for nothing makes room.',
+      default: 1000,
+      minimum: 10,
+      maximum: 100_000,
+    }),
+    maxConnectionsPerClient: Type.Integer({
+      description:
+        'Most connections of one IPv4 address or IPv6 /64; programs of this machine and trusted proxies are not counted.',
+      default: 100,
+      minimum: 1,
+      maximum: 100_000,
+    }),
+    maxRequestsPerMinute: Type.Integer({
+      description:
+        'Most requests of one client; 0 sets no limit. Programs of this machine are not counted.',
+      default: 6000,
+      minimum: 0,
+      maximum: 10_000_000,
+    }),
+    maxEventLoopDelayMs: Type.Integer({
+      description:
+        'How late the node may be before it answers 503 to all but its owner; 0 lets it be late.',
+      default: 500,
+      minimum: 0,
+      maximum: 60_000,
+    }),
   },
   { title: 'REST API' },
 );

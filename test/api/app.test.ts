@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { limits } from '../../src/api/app.ts';
 import type { Api } from '../../src/api/server.ts';
 import { ask, errorOf, json, openTestApi, post, someInfo } from './harness.ts';
 
@@ -161,23 +159,6 @@ describe('what is no request', () => {
     const [head = '', body = ''] = (await converse(api, bytes)).split('\r\n\r\n');
     expect(head).toMatch(`HTTP/1.1 ${status} `);
     expect(JSON.parse(body)).toMatchObject({ error: { code: String(status), reason } });
-  });
-});
-
-describe('a connection too many', () => {
-  it('is closed, and the others stay', async () => {
-    await using crowded = await openTestApi();
-    const open = async (): Promise<Socket> => {
-      const socket = connect(crowded.port, crowded.host);
-      await once(socket, 'connect');
-      return socket;
-    };
-    const first = await open();
-    const others = await Promise.all(Array.from({ length: limits.connections - 1 }, open));
-    expect(await text(await open())).toBe('');
-    first.write('GET /health HTTP/1.0\r\n\r\n');
-    expect(await text(first)).toMatch(/^HTTP\/1.1 200 OK/);
-    for (const socket of others) socket.destroy();
   });
 });
 

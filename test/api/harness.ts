@@ -5,6 +5,8 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { ApiCounts } from '../../src/api/counts.ts';
+import { makeAddressOf, makeClientOf } from '../../src/api/clients.ts';
+import { defaultLimits } from '../../src/api/limits.ts';
 import { problemSchema } from '../../src/api/route.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api, ApiDeps, NodeInfo } from '../../src/api/server.ts';
@@ -92,6 +94,15 @@ export const standIns: ApiDeps = {
   backup: () => Readable.from([Buffer.from('a backup')]),
   metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),
+  log: silentLogger,
+};
+
+/** What every server has, whatever it is asked. */
+export const appParts = {
+  limits: defaultLimits,
+  clientOf: makeClientOf(makeAddressOf()),
+  lateMs: () => 0,
+  counts: standIns.counts,
   log: silentLogger,
 };
 

@@ -3,10 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
 import { maxBodyBytes } from '../../src/api/body.ts';
-import { makeAddressOf, makeClientOf } from '../../src/api/clients.ts';
 import { addRoutes } from '../../src/api/routes.ts';
-import { silentLogger } from '../../src/log.ts';
-import { standIns } from './harness.ts';
+import { appParts, standIns } from './harness.ts';
 
 const page = readFileSync('docs/api.md', 'utf8');
 
@@ -14,12 +12,12 @@ async function routes(): Promise<Set<string>> {
   const { signal: stopping } = new AbortController();
   const bind = await parseBind('127.0.0.1:0');
   const access = { grantOf: standIns.grantOf, publicScopes: [] };
-  await using app = makeApp({ bind, stopping, access, counts: standIns.counts, log: silentLogger });
+  await using app = makeApp({ ...appParts, bind, stopping, access });
   const found = new Set<string>();
   app.addHook('onRoute', ({ url }) => {
     found.add(url);
   });
-  addRoutes(app, { ...standIns, clientOf: makeClientOf(makeAddressOf()), stopping });
+  addRoutes(app, { ...standIns, clientOf: appParts.clientOf, stopping });
   // What comes after our own routes is the preflight of CORS.
   return new Set(found);
 }

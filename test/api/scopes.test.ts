@@ -1,16 +1,15 @@
 // Every route against every caller, by every way to write its URL that a router, a proxy or a browser may let through.
+import type { RouteShorthandOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
-import { makeAddressOf, makeClientOf } from '../../src/api/clients.ts';
 import type { ApiServer } from '../../src/api/route.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { scopes } from '../../src/api/scopes.ts';
 import type { RouteScope } from '../../src/api/scopes.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api } from '../../src/api/server.ts';
-import { silentLogger } from '../../src/log.ts';
-import { ask, errorOf, openTestApi, post, standIns } from './harness.ts';
+import { appParts, ask, errorOf, openTestApi, post, standIns } from './harness.ts';
 
 interface Declared {
   readonly method: string;
@@ -22,7 +21,7 @@ async function emptyApp(): Promise<ApiServer> {
   const { signal: stopping } = new AbortController();
   const bind = await parseBind('127.0.0.1:0');
   const access = { grantOf: standIns.grantOf, publicScopes: [] };
-  return makeApp({ bind, stopping, access, counts: standIns.counts, log: silentLogger });
+  return makeApp({ ...appParts, bind, stopping, access });
 }
 
 async function declaredRoutes(): Promise<Declared[]> {
@@ -32,7 +31,7 @@ async function declaredRoutes(): Promise<Declared[]> {
     for (const name of [method].flat()) found.push({ method: name, url, scope: config?.scope });
   });
   const { signal: stopping } = new AbortController();
-  addRoutes(app, { ...standIns, clientOf: makeClientOf(makeAddressOf()), stopping });
+  addRoutes(app, { ...standIns, clientOf: appParts.clientOf, stopping });
   return found.filter(({ method }) => method !== 'OPTIONS');
 }
 
@@ -54,13 +53,16 @@ describe('routes', () => {
     );
   });
 
-  it.each([
-    ['a scope', { schema: {} }],
-    ['a schema', { config: { scope: 'read' as const } }],
-  ])('do not register without %s', async (what, options) => {
+  const incomplete: Readonly<Record<string, RouteShorthandOptions>> = {
+    scope: { config: { limit: 'lookup' }, schema: {} },
+    limit: { config: { scope: 'read' }, schema: {} },
+    schema: { config: { scope: 'read', limit: 'lookup' } },
+  };
+
+  it.each(Object.keys(incomplete))('do not register without a %s', async (what) => {
     await using app = await emptyApp();
-    const register = (): unknown => app.get('/api/v1/new', options, () => null);
-    expect(register).toThrow(`the route /api/v1/new declares no ${what.slice(2)}`);
+    const register = (): unknown => app.get('/api/v1/new', incomplete[what]!, () => null);
+    expect(register).toThrow(`the route /api/v1/new declares no ${what}`);
   });
 });
 
@@ -69,18 +71,45 @@ const disguises: readonly ((path: string) => string)[] = [
   (path) => path,
   (path) => `${path}?x=/health`,
   (path) => `${path}?/api/v1/info`,
+  (path) => `${path}?access_token=admin`,
   (path) => `${path}#/health`,
   (path) => `${path}/`,
+  (path) => `${path}//`,
   (path) => `${path}.`,
+  (path) => `${path}..`,
+  (path) => `${path}/.`,
+  (path) => `${path}%2f`,
+  (path) => `${path}%2e`,
+  (path) => `${path}%00`,
+  (path) => `${path}%20`,
   (path) => `${path};/health`,
   (path) => `/${path}`,
   (path) => path.replaceAll('/', '//'),
+  (path) => `/${path.slice(1).replaceAll('/', '\\')}`,
   (path) => `/health/..${path}`,
   (path) => `/health/%2e%2e${path}`,
+  (path) => `/health/..%2f${path.slice(1)}`,
+  (path) => `/health%2f..${path}`,
+  (path) => `/.${path}`,
   (path) => path.replace('api', '%61pi'),
+  (path) => path.replace('api', 'API'),
   (path) => path.replace('/v1/', '/v1%2f'),
+  (path) => path.replace('/v1/', '/v1/./'),
+  (path) => path.replace('/v1/', '/v1/%2e/'),
+  (path) => path.replace('/v1/', '/V1/'),
   (path) => path.toUpperCase(),
   (path) => `http://127.0.0.1${path}`,
+];
+
+/** What some proxies and frameworks take for another request than the one that was sent. */
+const overrides: readonly ((path: string, method: string) => Record<string, string>)[] = [
+  (_path, method) => ({ 'x-http-method-override': method }),
+  (_path, method) => ({ 'x-http-method': method }),
+  (_path, method) => ({ 'x-method-override': method }),
+  (path) => ({ 'x-original-url': path }),
+  (path) => ({ 'x-rewrite-url': path }),
+  (path) => ({ 'x-forwarded-uri': path }),
+  () => ({ 'x-forwarded-for': '127.0.0.1', 'x-real-ip': '127.0.0.1' }),
 ];
 
 describe('a caller', () => {
@@ -115,6 +144,29 @@ describe('a caller', () => {
       }
     },
   );
+
+  it.each(routes.filter(({ scope }) => scope !== 'none'))(
+    'gets into $method $url by no header that says something else',
+    async (route) => {
+      const path = concrete(route.url);
+      for (const override of overrides) {
+        const headers = override('/health', 'OPTIONS');
+        const { status } = await ask(api, { method: route.method, path, headers });
+        expect([headers, status]).toEqual([headers, 401]);
+        // Nor through a door that is open.
+        const front = { path: '/health', headers: override(path, route.method) };
+        expect((await ask(api, front)).bytes.length).toBe(0);
+      }
+    },
+  );
+
+  it('learns from OPTIONS nothing of what a route would answer', async () => {
+    for (const { url } of routes) {
+      const { status, bytes } = await ask(api, { method: 'OPTIONS', path: concrete(url) });
+      expect([url, status]).not.toEqual([url, 200]);
+      expect(bytes.toString()).not.toContain('"data"');
+    }
+  });
 
   it('is told what is missing', async () => {
     const path = '/api/v1/peers';

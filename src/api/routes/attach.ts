@@ -18,7 +18,7 @@ export function attachRoutes(app: ApiServer, { startAttach, spare }: AttachDeps)
   app.route<{ Body: AttachBody }>({
     method: 'POST',
     url: '/api/v1/messages',
-    config: { scope: 'attach' },
+    config: { scope: 'attach', limit: 'queue' },
     schema: {
       ...attachSchema,
       response: { 201: dataOf(Type.Object({ messageId: hex('32 bytes') })), ...problems },

@@ -47,7 +47,7 @@ export function eventsRoutes(app: ApiServer, { counts, store, watchStored }: Eve
   app.route({
     method: 'GET',
     url: '/api/midge/v1/events',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'stream' },
     // A HEAD would have to wait for the end.
     exposeHeadRoute: false,
     schema: { querystring: query, response: { 200: eventsSchema, ...problems } },

@@ -22,7 +22,7 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({
     method: 'GET',
     url: '/health',
-    config: { scope: 'none' },
+    config: { scope: 'none', limit: 'lookup' },
     schema: {},
     handler: (_request, reply) => reply.code(isHealthy(health()) ? 200 : 503).send(),
   });
@@ -30,7 +30,7 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/health',
-    config: { scope: 'none' },
+    config: { scope: 'none', limit: 'lookup' },
     schema: {
       response: {
         200: dataOf(Type.Object({ isHealthy: Type.Boolean(), checks: Type.Array(checkSchema) })),

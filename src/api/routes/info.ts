@@ -31,7 +31,7 @@ export function infoRoutes(app: ApiServer, { info }: InfoDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/info',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { response: { 200: dataOf(infoSchema) } },
     handler: () => ({ data: info() }),
   });

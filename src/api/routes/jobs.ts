@@ -68,7 +68,7 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   app.route({
     method: 'GET',
     url: jobUrl,
-    config: { scope: 'attach' },
+    config: { scope: 'attach', limit: 'lookup' },
     schema: { params, response: { 200: dataOf(jobSchema), ...problems } },
     handler: ({ params: { jobId } }) => {
       const job = jobs.get(jobId);
@@ -79,7 +79,7 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
   app.route({
     method: 'DELETE',
     url: jobUrl,
-    config: { scope: 'attach' },
+    config: { scope: 'attach', limit: 'lookup' },
     schema: { params, response: { 204: Type.Null(), ...problems } },
     handler: ({ params: { jobId } }, reply) => {
       jobs.cancel(jobId);
@@ -95,7 +95,7 @@ function postRoute(app: ApiServer, jobs: Jobs, deps: JobsDeps): void {
   app.route<{ Body: AttachBody }>({
     method: 'POST',
     url: attachUrl,
-    config: { scope: 'attach' },
+    config: { scope: 'attach', limit: 'queue' },
     schema: { ...attachSchema, response: { 202: dataOf(jobSchema), ...problems } },
     onRequest: takeBytes,
     onSend: makeTellSpare(deps),
@@ -120,7 +120,7 @@ function eventsRoute(app: ApiServer, jobs: Jobs, { counts }: Pick<JobsDeps, 'cou
   app.route({
     method: 'GET',
     url: `${jobUrl}/events`,
-    config: { scope: 'attach' },
+    config: { scope: 'attach', limit: 'stream' },
     // A HEAD would have to wait for the end.
     exposeHeadRoute: false,
     schema: { params, response: { 200: eventsSchema, ...problems } },

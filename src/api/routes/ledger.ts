@@ -10,7 +10,7 @@ export function ledgerRoutes(app: ApiServer): void {
     app.route({
       method: 'GET',
       url: `/api/v1/${path}`,
-      config: { scope: 'read' },
+      config: { scope: 'read', limit: 'lookup' },
       schema: { response: problems },
       handler: () => {
         throw new TangleError(

@@ -37,7 +37,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { params, response: { 200: dataOf(messageSchema), ...problems } },
     handler: ({ params: { messageId } }) => ({
       data: messageView(decodeMessage(stored(messageId).bytes)),
@@ -47,7 +47,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/metadata',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { params, response: { 200: dataOf(metadataSchema), ...problems } },
     handler: ({ params: { messageId } }) => {
       const { id, bytes } = stored(messageId);
@@ -58,7 +58,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/raw',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { params, response: { 200: rawSchema, ...problems } },
     handler: ({ params: { messageId } }, reply) => {
       void reply.type(binaryType);
@@ -69,7 +69,7 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/children',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'list' },
     schema: { params, response: { 200: dataOf(childrenSchema), ...problems } },
     handler: async ({ params: { messageId } }) => {
       const id = parseMessageId(messageId, 'messageId');

@@ -17,7 +17,7 @@ export function metricsRoutes(app: ApiServer, { metrics }: MetricsDeps): void {
   app.route({
     method: 'GET',
     url: '/metrics',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'report' },
     schema: {
       response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...problems },
     },

@@ -13,7 +13,7 @@ export function milestonesRoutes(app: ApiServer): void {
     app.route({
       method: 'GET',
       url,
-      config: { scope: 'read' },
+      config: { scope: 'read', limit: 'lookup' },
       schema: { params, response: problems },
       handler: ({ params: { index } }) => {
         throw new TangleError('MILESTONE_NOT_FOUND', `There is no milestone ${index}.`);

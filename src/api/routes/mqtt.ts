@@ -39,7 +39,7 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping }: MqttRouteDeps): v
     method: 'GET',
     url: '/mqtt',
     // A browser can send its token only with the CONNECT of MQTT.
-    config: { scope: 'none' },
+    config: { scope: 'none', limit: 'stream' },
     exposeHeadRoute: false,
     schema: { response: { 101: Type.Null({ description: 'MQTT 3.1.1 follows' }), ...problems } },
     handler: ({ raw, grant }, reply) => {

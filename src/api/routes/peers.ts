@@ -81,7 +81,7 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/peers',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { response: { 200: dataOf(Type.Array(peerSchema)), ...problems } },
     handler: () => ({ data: peers.neighbours().map(peerView) }),
   });
@@ -89,7 +89,7 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/peers/:peerId',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { params, response: { 200: dataOf(peerSchema), ...problems } },
     handler: ({ params: { peerId } }) => {
       const found = peers.neighbours().find(({ id }) => id === peerId);
@@ -101,7 +101,7 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
   app.route({
     method: 'POST',
     url: '/api/v1/peers',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { body: bodySchema, response: { 200: dataOf(peerSchema), ...problems } },
     handler: async ({ body: { multiAddress, alias } }) => ({
       data: peerView(await peers.addNeighbour(multiAddress, alias)),
@@ -111,7 +111,7 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
   app.route({
     method: 'DELETE',
     url: '/api/v1/peers/:peerId',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { params, response: { 204: Type.Null(), ...problems } },
     handler: async ({ params: { peerId } }, reply) => {
       await peers.removeNeighbour(peerId);

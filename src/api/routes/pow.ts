@@ -54,7 +54,7 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
   app.route({
     method: 'GET',
     url: '/health/pow',
-    config: { scope: 'none' },
+    config: { scope: 'none', limit: 'lookup' },
     schema: {},
     handler: (_request, reply) =>
       reply.code(pow !== undefined && isHealthy(health()) ? 200 : 503).send(),
@@ -65,7 +65,7 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
   app.route({
     method: 'GET',
     url: '/api/midge/v1/pow',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { response: { 200: dataOf(Type.Union([off, on])) } },
     onSend,
     handler: () => ({
@@ -79,7 +79,7 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
   app.route({
     method: 'GET',
     url: '/api/midge/v1/pow/estimate',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: {
       querystring: Type.Object({
         bytes: Type.String({ pattern: '^[1-9][0-9]{0,4}$', description: sizeWords }),

@@ -42,7 +42,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'list' },
     schema: {
       querystring: Type.Object({ index: indexHex }),
       response: { 200: dataOf(resultSchema), ...problems },
@@ -58,7 +58,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/messages',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'list' },
     schema: { querystring: pageQuery, response: { 200: dataOf(pageSchema), ...problems } },
     handler: async ({ query }) => {
       const key = keyOf(query.index);

@@ -14,7 +14,7 @@ export function tipsRoutes(app: ApiServer, { selectTips }: TipsDeps): void {
   app.route({
     method: 'GET',
     url: '/api/v1/tips',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: {
       response: { 200: dataOf(Type.Object({ tipMessageIds: Type.Array(hex('32 bytes')) })) },
     },

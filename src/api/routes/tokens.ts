@@ -46,7 +46,7 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
   app.route({
     method: 'GET',
     url,
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { response: { 200: dataOf(Type.Array(recordSchema)), ...problems } },
     handler: async () => ({ data: (await tokens.list()).map(recordView) }),
   });
@@ -54,7 +54,7 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
   app.route({
     method: 'POST',
     url,
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: { body: bodySchema, response: { 201: dataOf(newSchema), ...problems } },
     handler: async ({ body }, reply) => {
       const { token, record } = await tokens.create(body);
@@ -66,7 +66,7 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
   app.route({
     method: 'DELETE',
     url: `${url}/:tokenId`,
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'change' },
     schema: {
       params: Type.Object({ tokenId: Type.String({ description: 'the id of a token' }) }),
       response: { 204: Type.Null(), ...problems },

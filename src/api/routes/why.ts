@@ -29,7 +29,7 @@ export function whyRoutes(app: ApiServer, { why }: WhyRouteDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/why/:messageId',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'report' },
     schema: {
       params: Type.Object({ messageId: hex('32 bytes') }),
       response: { 200: dataOf(whySchema), ...problems },

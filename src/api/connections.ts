@@ -1,0 +1,111 @@
+// Who may hold how many connections. When all are taken, one that asks for nothing makes room for a newcomer, so that
+// nobody can shut others out by opening many.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+}
+
+export interface ConnectionsDeps {
+  /** Whom an address counts for. */
+  readonly clientAt: (address: string) => string;
+  /** Loopback and trusted proxies stand for many, and are counted in the total only. */
+  readonly standsForMany: (address: string) => boolean;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly client: string;
+  request?: IncomingMessage;
+  response?: ServerResponse;
+}
+
+export class Connections {
+  readonly #limits: ConnectionLimits;
+  readonly #deps: ConnectionsDeps;
+  /** By the address and port of the other side: behind TLS a request has another socket object than its connection. */
+  readonly #connections = new Map<string, Connection>();
+  /** In the order in which they came. */
+  readonly #byClient = new Map<string, Set<Connection>>();
+
+  constructor(limits: ConnectionLimits, deps: ConnectionsDeps) {
+    this.#limits = limits;
+    this.#deps = deps;
+  }
+
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => this.#take(socket));
+  }
+
+  /** Told of every request. */
+  note(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#connections.get(placeOf(request.socket));
+    if (connection === undefined) return;
+    connection.request = request;
+    connection.response = response;
+  }
+
+  #take(socket: Socket): void {
+    const { remoteAddress: address = '' } = socket;
+    const client = this.#deps.clientAt(address);
+    const own = this.#byClient.get(client) ?? new Set();
+    const { maxConnections, maxConnectionsPerClient } = this.#limits;
+    const isTooMany = own.size >= maxConnectionsPerClient && !this.#deps.standsForMany(address);
+    const isFull = this.#connections.size >= maxConnections;
+    if (isTooMany || (isFull && !this.#makeRoom(own.size))) {
+      socket.destroy();
+      return;
+    }
+    const connection: Connection = { socket, client };
+    const place = placeOf(socket);
+    this.#connections.set(place, connection);
+    this.#byClient.set(client, own.add(connection));
+    socket.once('close', () => {
+      if (this.#connections.get(place) === connection) this.#connections.delete(place);
+      own.delete(connection);
+      if (own.size === 0 && this.#byClient.get(client) === own) this.#byClient.delete(client);
+    });
+  }
+
+  /** Of the client that has most of them, but not of one that has fewer than the newcomer. */
+  #makeRoom(ownCount: number): boolean {
+    let most = ownCount - 1;
+    let victim: Connection | undefined;
+    for (const connections of this.#byClient.values()) {
+      if (connections.size <= most) continue;
+      const found = idleOf(connections);
+      if (found === undefined) continue;
+      most = connections.size;
+      victim = found;
+    }
+    if (victim === undefined) return false;
+    this.#forget(victim);
+    victim.socket.destroy();
+    return true;
+  }
+
+  /** At once: its socket tells of its end only later, and by then others have come. */
+  #forget(connection: Connection): void {
+    this.#connections.delete(placeOf(connection.socket));
+    this.#byClient.get(connection.client)?.delete(connection);
+  }
+}
+
+/** The oldest that never asked for anything, else the oldest that does not now. */
+function idleOf(connections: Iterable<Connection>): Connection | undefined {
+  let idle: Connection | undefined;
+  for (const connection of connections) {
+    const { request, response } = connection;
+    if (request === undefined) return connection;
+    // What has not arrived may never do, and what is answered only waits to be read.
+    const isWorkedOn = request.complete && response?.writableEnded === false;
+    if (!isWorkedOn) idle ??= connection;
+  }
+  return idle;
+}
+
+function placeOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

@@ -1,0 +1,92 @@
+import { EventEmitter } from 'node:events';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { describe, expect, it } from 'vitest';
+import { Gate } from '../../src/api/gate.ts';
+import { routeLimits } from '../../src/api/limits.ts';
+import { ask, openTestApi, standIns } from './harness.ts';
+
+/** A request, what was said to it, and its connection. */
+function aVisitor(gate: Gate) {
+  const request = {} as FastifyRequest;
+  const raw = new EventEmitter();
+  const told: string[] = [];
+  gate.enter(request, { raw } as unknown as FastifyReply, (error) => {
+    told.push(error === undefined ? 'in' : ((error as { code?: string }).code ?? 'failed'));
+  });
+  return { told, leave: () => gate.leave(request), vanish: () => raw.emit('close') };
+}
+
+describe('a gate', () => {
+  it('lets in so many at once, others after them in order, and refuses the rest', async () => {
+    const gate = new Gate({ atOnce: 2, waiting: 2 });
+    const visitors = Array.from({ length: 5 }, () => aVisitor(gate));
+    const told = () => visitors.map((visitor) => visitor.told);
+    expect(told()).toEqual([['in'], ['in'], [], [], ['ROUTE_BUSY']]);
+    await visitors[1]!.leave();
+    expect(told()).toEqual([['in'], ['in'], ['in'], [], ['ROUTE_BUSY']]);
+    await visitors[0]!.leave();
+    expect(told()[3]).toEqual(['in']);
+  });
+
+  it('counts nobody out twice, answered and closed', async () => {
+    const gate = new Gate({ atOnce: 1, waiting: 2 });
+    const [first, second, third] = [aVisitor(gate), aVisitor(gate), aVisitor(gate)];
+    await first.leave();
+    first.vanish();
+    expect([second.told, third.told]).toEqual([['in'], []]);
+  });
+
+  it('forgets who goes away while it waits', async () => {
+    const gate = new Gate({ atOnce: 1, waiting: 1 });
+    const [first, second] = [aVisitor(gate), aVisitor(gate)];
+    second.vanish();
+    const third = aVisitor(gate);
+    first.vanish();
+    expect([second.told, third.told]).toEqual([[], ['in']]);
+  });
+});
+
+const isRefused = ({ status }: { readonly status: number }) => status === 503;
+
+describe('lists', () => {
+  const { atOnce, waiting } = routeLimits.list;
+
+  it('are read a few at once, whichever they are, and too many are sent away', async () => {
+    let [running, most] = [0, 0];
+    const full = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    const read = async (): Promise<[]> => {
+      running += 1;
+      most = Math.max(most, running);
+      if (running === atOnce) full.resolve();
+      await go.promise;
+      running -= 1;
+      return [];
+    };
+    const store = { ...standIns.store, findByIndex: read, childrenOf: read };
+    await using api = await openTestApi({ store });
+    const paths = [
+      '/api/v1/messages?index=aa',
+      '/api/midge/v1/messages?index=aa',
+      `/api/v1/messages/${'00'.repeat(32)}/children`,
+    ];
+    const refused = Promise.withResolvers<void>();
+    const asked = Array.from({ length: atOnce + waiting + 3 }, async (_, number) => {
+      const answer = await ask(api, {
+        method: number % 2 === 0 ? 'GET' : 'HEAD',
+        path: paths[number % paths.length]!,
+      });
+      if (answer.status === 503) refused.resolve();
+      return answer;
+    });
+    await Promise.all([full.promise, refused.promise]);
+    const health = await ask(api, { path: '/api/v1/info' });
+    expect(health.status).toBe(200);
+    go.resolve();
+    const answers = await Promise.all(asked);
+    expect(answers.filter(isRefused)).toHaveLength(3);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(atOnce + waiting);
+    expect(most).toBe(atOnce);
+    for (const { headers } of answers.filter(isRefused)) expect(headers['retry-after']).toBe('5');
+  });
+});
