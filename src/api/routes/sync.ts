@@ -48,7 +48,7 @@ export function syncRoutes(app: ApiServer, { sync }: SyncDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/sync',
-    config: { scope: 'read' },
+    config: { scope: 'read', limit: 'lookup' },
     schema: { response: { 200: dataOf(syncSchema), ...problems } },
     handler: ({ grant }) => {
       const { reason, neighbours, ...progress } = sync();
