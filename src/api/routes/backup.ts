@@ -22,7 +22,7 @@ export function backupRoutes(app: ApiServer, { backup }: BackupDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/backup',
-    config: { scope: 'admin' },
+    config: { scope: 'admin', limit: 'report' },
     schema: { response: { 200: fileSchema, ...problems } },
     handler: async (_request, reply) => {
       if (isRunning) throw new TangleError('BACKUP_BUSY');
