@@ -8,13 +8,13 @@ import { ClassicLevel } from 'classic-level';
 import { systemClock } from '../src/clock.ts';
 import { silentLogger } from '../src/log.ts';
 import { verifyWork } from '../src/pow/verify.ts';
-import { genesisId, networkIdOf } from '../src/protocol/ids.ts';
-import type { MessageId } from '../src/protocol/ids.ts';
+import { networkIdOf } from '../src/protocol/ids.ts';
 import { openStore } from '../src/storage/open.ts';
 import { Intake } from '../src/tangle/intake.ts';
 import { TipPool } from '../src/tangle/tips.ts';
-import { aMessage, testNetwork } from '../test/support/messages.ts';
+import { testNetwork } from '../test/support/messages.ts';
 import { aFolder } from '../test/support/folder.ts';
+import { makeMessages, readMessages } from './messages.ts';
 import { median } from './table.ts';
 import type { Mode, Row } from './table.ts';
 
@@ -25,39 +25,6 @@ interface Measured {
   readonly perSecond: number;
   readonly writtenBytes: number;
   readonly peakRssBytes: number;
-}
-
-/** Messages of about 300 bytes with two parents and one index key, with work for score 1, length-prefixed. */
-function makeMessages(count: number): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const recent: MessageId[] = [genesisId];
-  for (let n = 0; n < count; n++) {
-    const pick = (back: number): MessageId =>
-      recent[Math.max(0, recent.length - back)] ?? genesisId;
-    const parents = recent.length < 9 ? [genesisId] : [pick(1 + (n % 3)), pick(5 + (n % 4))];
-    const message = aMessage({
-      parents,
-      index: `bench ${n % 100}`,
-      data: `${n}`.padEnd(dataBytes, '.'),
-    });
-    recent.push(message.id);
-    if (recent.length > 20) recent.shift();
-    const size = new Uint8Array(2);
-    new DataView(size.buffer).setUint16(0, message.bytes.length);
-    parts.push(size, message.bytes);
-  }
-  return Buffer.concat(parts);
-}
-
-function readMessages(file: string): Uint8Array[] {
-  const all = readFileSync(file);
-  const messages: Uint8Array[] = [];
-  for (let at = 0; at < all.length;) {
-    const size = all.readUInt16BE(at);
-    messages.push(all.subarray(at + 2, at + 2 + size));
-    at += 2 + size;
-  }
-  return messages;
 }
 
 function writtenBytes(): number {
@@ -137,7 +104,7 @@ export async function intakeBench(mode: Mode): Promise<readonly Row[]> {
   await using folder = await aFolder();
   const file = join(folder.path, 'messages');
   const count = mode.isSmoke ? 300 : 100_000;
-  writeFileSync(file, makeMessages(count));
+  writeFileSync(file, makeMessages({ count, dataBytes }));
   const messageBytes = readMessages(file).reduce((sum, bytes) => sum + bytes.length, 0);
   const rounds = mode.isSmoke ? 1 : 3;
   const door: Measured[] = [];

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { apiBench } from './api.bench.ts';
 import { budgetBench } from './budget.bench.ts';
 import { codecBench } from './codec.bench.ts';
+import { gossipBench } from './gossip.bench.ts';
 import { intakeBench } from './intake.bench.ts';
 import { powBench } from './pow.bench.ts';
 import { storeBench } from './store.bench.ts';
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, (mode: Mode) => Promise<readonly Row[]>>>
   codec: codecBench,
   intake: intakeBench,
   store: storeBench,
+  gossip: gossipBench,
   api: apiBench,
   pow: powBench,
   budget: budgetBench,
