@@ -2,7 +2,7 @@
 // and the network are passed in. Whatever a neighbour makes it remember is bounded.
 import type { Clock, SetTimer } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { asMessageId, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { fetchLimits } from './fetch-limits.ts';
 import type { FetchLimits } from './fetch-limits.ts';
@@ -77,6 +77,8 @@ export class Fetcher implements Disposable {
   readonly #wanted = new Map<string, Wanted>();
   /** Oldest first. */
   readonly #roots = new Map<string, Root>();
+  /** The same by who made us fetch, so that finding the greediest asks no root. */
+  readonly #rootsOf = new Map<string, Set<Root>>();
   /** Ids that were given up, roots among them, the longest ago first. */
   readonly #givenUp = new Map<string, MissingReport>();
   /** So that what nobody in particular is likely to have is not always asked from the same one. */
@@ -100,7 +102,7 @@ export class Fetcher implements Disposable {
     const generations = this.#settle(key) ?? this.#rootOf(key, blocked);
     for (const [root, generation] of generations) {
       this.#descend(root, generation + 1, blocked);
-      if (root.wanted.size === 0) this.#roots.delete(root.key);
+      if (root.wanted.size === 0) this.#forgetRoot(root);
     }
     this.#makeRoom();
     this.#arm();
@@ -112,7 +114,7 @@ export class Fetcher implements Disposable {
       const key = messageIdHex(id);
       this.#givenUp.delete(key);
       for (const root of this.#settle(key)?.keys() ?? []) {
-        if (root.wanted.size === 0) this.#roots.delete(root.key);
+        if (root.wanted.size === 0) this.#forgetRoot(root);
       }
       const root = this.#roots.get(key);
       if (root !== undefined) this.#dropRoot(root);
@@ -132,6 +134,7 @@ export class Fetcher implements Disposable {
     this.#cancelRest?.();
     this.#wanted.clear();
     this.#roots.clear();
+    this.#rootsOf.clear();
   }
 
   /** Nothing for a message that waits only for what is on its way, or that was given up a while ago. */
@@ -140,6 +143,8 @@ export class Fetcher implements Disposable {
     const newRoot = { key, source: peerId, messageCount: 0, wanted: new Set<string>() };
     const root = this.#roots.get(key) ?? newRoot;
     this.#roots.set(key, root);
+    const { source } = root;
+    this.#rootsOf.set(source, (this.#rootsOf.get(source) ?? new Set()).add(root));
     return new Map([[root, 0]]);
   }
 
@@ -231,7 +236,7 @@ export class Fetcher implements Disposable {
     this.#wanted.delete(key);
     for (const root of wanted.roots.keys()) {
       root.wanted.delete(key);
-      if (root.wanted.size === 0) this.#roots.delete(root.key);
+      if (root.wanted.size === 0) this.#forgetRoot(root);
     }
     this.#deps.log.debug({ messageId: messageIdHex(id), count: asked.length }, 'nobody has it');
   }
@@ -258,7 +263,7 @@ export class Fetcher implements Disposable {
 
   /** Returns what only this root wanted. */
   #dropRoot(root: Root): Wanted[] {
-    this.#roots.delete(root.key);
+    this.#forgetRoot(root);
     const dropped: Wanted[] = [];
     for (const key of root.wanted) {
       const wanted = this.#wanted.get(key);
@@ -275,15 +280,19 @@ export class Fetcher implements Disposable {
   #makeRoom(): void {
     const { maxRoots, maxWanted } = this.#limits;
     while (this.#roots.size > maxRoots || this.#wanted.size > maxWanted) {
-      const counts = new Map<string, number>();
-      for (const { source } of this.#roots.values()) {
-        counts.set(source, (counts.get(source) ?? 0) + 1);
-      }
-      const most = Math.max(...counts.values());
-      const greediest = [...this.#roots.values()].find(({ source }) => counts.get(source) === most);
-      if (greediest === undefined) return;
-      this.#dropRoot(greediest);
+      let most: ReadonlySet<Root> = new Set();
+      for (const roots of this.#rootsOf.values()) if (roots.size > most.size) most = roots;
+      const [oldest] = most;
+      if (oldest === undefined) return;
+      this.#dropRoot(oldest);
     }
+  }
+
+  #forgetRoot(root: Root): void {
+    this.#roots.delete(root.key);
+    const roots = this.#rootsOf.get(root.source);
+    roots?.delete(root);
+    if (roots?.size === 0) this.#rootsOf.delete(root.source);
   }
 
   /** A timer that comes too early finds nothing to do and is set again. */
@@ -296,5 +305,13 @@ export class Fetcher implements Disposable {
 }
 
 function newWanted(id: MessageId, tries: number): Wanted {
-  return { id, likely: [], roots: new Map(), asked: [], tries, deadlineMs: 0 };
+  // A copy: as a part of its child's bytes it would keep up to 32 KiB of them.
+  return {
+    id: asMessageId(new Uint8Array(id)),
+    likely: [],
+    roots: new Map(),
+    asked: [],
+    tries,
+    deadlineMs: 0,
+  };
 }

@@ -181,4 +181,20 @@ describe('the fetcher', () => {
     expect(sent).toEqual(['b 2']);
     expect(rested).toHaveLength(2);
   });
+
+  it('keeps nothing of a message but the ids that it lacks', () => {
+    const kept: ArrayBufferLike[] = [];
+    const clock = new HandClock();
+    using fetcher = new Fetcher({
+      request: (_, id) => kept.push(id.buffer) > 0,
+      neighbours: () => ['a'],
+      onRested: () => undefined,
+      clock,
+      setTimer: clock.setTimer,
+      log: silentLogger,
+    });
+    const message = new Uint8Array(32_768);
+    fetcher.want({ id: anId(1), missing: [asMessageId(message.subarray(9, 41))], peerId: 'a' });
+    expect(kept.map(({ byteLength }) => byteLength)).toEqual([32]);
+  });
 });
