@@ -6,11 +6,14 @@ import type { Logger } from '../log.ts';
 import { messageIdHex } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import type { Outcome } from '../tangle/outcome.ts';
+import { Allowance } from './allowance.ts';
 import { Boundaries } from './boundaries.ts';
 import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
 import { isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
 import type { Followed, NeighbourProgress } from './followed.ts';
+import { logAnswers } from './limits.ts';
+import { watchStall } from './stall.ts';
 import type { SyncChannel } from './sync-channel.ts';
 import { noLogId } from './sync-frames.ts';
 import { isWholeLog } from './sync-boundary.ts';
@@ -23,8 +26,6 @@ import type { Cursor, ReadableLog } from './sync-log.ts';
 const intervalMs = 30_000;
 /** A nudge is followed after this, however many come. */
 const nudgeMs = 1_000;
-/** A conversation in which so long no page is completed is ended. */
-const stallMs = 60_000;
 /** Logs read at the same time; each holds about 600 KiB. */
 const maxPasses = 4;
 /** Neighbours served at the same time, once each; each holds about 300 KiB. */
@@ -69,6 +70,7 @@ export interface CatchUpState {
 export class CatchUp implements AsyncDisposable {
   readonly #deps: CatchUpDeps;
   readonly #neighbours = new Map<string, Followed>();
+  readonly #answers: Allowance;
   readonly #served = new Map<string, SyncChannel>();
   readonly #running = new Set<Promise<void>>();
   readonly #boundaries: Boundaries;
@@ -79,6 +81,7 @@ export class CatchUp implements AsyncDisposable {
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
     this.#boundaries = new Boundaries({ ...deps, onChanged: deps.onBoundary });
+    this.#answers = new Allowance(logAnswers, deps);
   }
 
   /** A neighbour is connected: its log is read now and from time to time, until it leaves. */
@@ -121,12 +124,16 @@ export class CatchUp implements AsyncDisposable {
       return;
     }
     this.#served.set(peerId, channel);
-    const stall = this.#watch(channel);
+    const stall = watchStall(channel, this.#deps.setTimer);
     try {
       const first = await channel.receive();
       if (first?.type === 'nudge') this.#onNudge(peerId);
       else if (first !== undefined) {
-        await serveLog(channel, first, { log: this.#deps.store, onAnswered: stall.reset });
+        await serveLog(channel, first, {
+          log: this.#deps.store,
+          onAnswered: stall.reset,
+          spend: (sizeBytes) => this.#answers.spend(sizeBytes),
+        });
       }
       await channel.close();
     } catch (error) {
@@ -228,7 +235,7 @@ export class CatchUp implements AsyncDisposable {
     const channel = await this.#deps.openChannel(peerId);
     if (channel === undefined || this.#neighbours.get(peerId) !== neighbour) return;
     neighbour.channel = channel;
-    const stall = this.#watch(channel);
+    const stall = watchStall(channel, this.#deps.setTimer);
     try {
       const result = await followLog(channel, this.#cursorOf(peerId), {
         ...this.#followDeps(neighbour),
@@ -339,19 +346,5 @@ export class CatchUp implements AsyncDisposable {
     if (!(cause instanceof TangleError) || errorTable[cause.code].blame !== 'sender') return;
     this.leave(peerId);
     this.#deps.onMisbehaviour(peerId, cause);
-  }
-
-  /** Ends a conversation that gets nowhere. */
-  #watch(channel: SyncChannel): { readonly reset: () => void; readonly cancel: () => void } {
-    const arm = (): (() => void) =>
-      this.#deps.setTimer(() => channel.abort(new Error('the neighbour stalls')), stallMs);
-    let cancel = arm();
-    return {
-      reset: () => {
-        cancel();
-        cancel = arm();
-      },
-      cancel: () => cancel(),
-    };
   }
 }

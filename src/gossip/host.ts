@@ -6,16 +6,16 @@ import { mdns } from '@libp2p/mdns';
 import { noise } from '@libp2p/noise';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
+import { systemClock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import { openIdentity } from './identity.ts';
+import { maxHandshakeMs } from './limits.ts';
+import { boundedYamux } from './muxer.ts';
 
 const maxPendingConnections = 32;
-/** A window may not grow beyond what a stream buffers while it is paused, or the stream is aborted. */
-const maxWindowBytes = 1024 * 1024;
 
 export interface HostOptions {
   /** Where `identity.key` lies. */
@@ -75,7 +75,7 @@ async function listen(options: HostOptions, privateKey: PrivateKey, gate: Gate):
       addresses: { listen: [...options.bind], announce: [...(options.announce ?? [])] },
       transports: [tcp()],
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: maxWindowBytes } })],
+      streamMuxers: [boundedYamux(systemClock)],
       // Nodes of other makes ask both of everyone.
       services: { identify: identify(), ping: ping() },
       peerDiscovery: options.mdnsName === undefined ? [] : [mdns({ serviceTag: options.mdnsName })],
@@ -84,6 +84,7 @@ async function listen(options: HostOptions, privateKey: PrivateKey, gate: Gate):
       connectionManager: {
         maxConnections: options.maxConnections ?? defaultMaxConnections,
         maxIncomingPendingConnections: maxPendingConnections,
+        inboundUpgradeTimeout: maxHandshakeMs,
         inboundConnectionThreshold: options.maxConnectionsPerSecond ?? 5,
       },
       connectionGater: {

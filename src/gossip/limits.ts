@@ -15,6 +15,20 @@ export const dialTimeoutMs = 10_000;
 /** A connection without a stream of ours is of no use to anyone. */
 export const maxIdleConnectionMs = 15_000;
 
+/** A window may not grow beyond what a stream buffers while it is paused, or the stream is aborted. */
+export const maxWindowBytes = MiB;
+/** Open at a time on one connection, of all protocols; a neighbour needs gossip, catch-up and what libp2p asks. */
+export const maxInboundStreams = 64;
+/** That one connection may open; an honest neighbour opens some in a minute. */
+export const streamOpenings: BudgetLimits = { perSecond: 5, burst: 40 };
+/** A connection that has not proved who it is: from one address fewer than may wait in all. */
+export const maxHandshakeMs = 5_000;
+
+/** Of the own log, to all that follow it together: a question of 27 bytes earns 256 KiB. */
+export const logAnswers: BudgetLimits = { perSecond: 16 * MiB, burst: 16 * MiB };
+/** An answer that holds less costs as much as one of this size. */
+export const minAnswerBytes = 16 * KiB;
+
 export interface NeighbourLimits {
   readonly inbox: InboxLimits;
   readonly requests: BudgetLimits;

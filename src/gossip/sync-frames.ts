@@ -16,7 +16,7 @@
 //                   1  1 when they are the last
 //   entry point    32  id        1  1 when it is lazy
 import { TangleError } from '../errors.ts';
-import { ByteReader, ByteWriter, bytesFromHex, hexOf } from '../protocol/bytes.ts';
+import { ByteReader, ByteWriter, bytesFromHex, compareBytes, hexOf } from '../protocol/bytes.ts';
 import { asMessageId, genesisId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { maxMessageBytes, minMessageBytes } from '../protocol/message.ts';
@@ -255,7 +255,9 @@ function readBody(type: FrameType, bytes: Uint8Array): SyncFrame {
 function readAskBoundary(reader: ByteReader): SyncFrame {
   const isContinued = readFlags(reader, 1) === 1;
   const id = readId(reader);
-  return { type: 'ask-boundary', afterId: isContinued ? id : undefined };
+  if (isContinued) return { type: 'ask-boundary', afterId: id };
+  if (compareBytes(id, genesisId) !== 0) throw syncFault('From the beginning needs no id.');
+  return { type: 'ask-boundary', afterId: undefined };
 }
 
 /** A copy, as of messages. */

@@ -2,6 +2,7 @@
 import type { Store, StoredMessage } from '../storage/store.ts';
 import { answerBoundary, isWholeLog } from './sync-boundary.ts';
 import type { SyncChannel } from './sync-channel.ts';
+import { minAnswerBytes } from './limits.ts';
 import { maxPageBytes, maxPageRecords, syncFault } from './sync-frames.ts';
 import type { SyncFrame } from './sync-frames.ts';
 
@@ -16,11 +17,18 @@ export type ReadableLog = Pick<
   'logId' | 'lastSeq' | 'cutSeq' | 'readLog' | 'readEntryPoints' | 'entryPointCount'
 >;
 
+export interface ServeDeps {
+  readonly log: ReadableLog;
+  readonly onAnswered: () => void;
+  /** Resolves when the next question may be answered. */
+  readonly spend: (sizeBytes: number) => Promise<void>;
+}
+
 /** Answers one question after the other until the follower ends it. Nothing is held between them. */
 export async function serveLog(
   channel: SyncChannel,
   first: SyncFrame,
-  deps: { readonly log: ReadableLog; readonly onAnswered: () => void },
+  deps: ServeDeps,
 ): Promise<void> {
   for (
     let question: SyncFrame | undefined = first;
@@ -30,10 +38,12 @@ export async function serveLog(
     if (question.type !== 'ask' && question.type !== 'ask-boundary') {
       throw syncFault('A follower only asks.');
     }
-    const answer =
-      question.type === 'ask' ? pageOf(question, deps.log) : answerBoundary(question, deps.log);
-    await channel.send(await answer);
+    const answer = await (question.type === 'ask'
+      ? pageOf(question, deps.log)
+      : answerBoundary(question, deps.log));
+    await channel.send(answer);
     deps.onAnswered();
+    await deps.spend(Math.max(sizeOf(answer), minAnswerBytes));
   }
   await channel.close();
 }
@@ -52,6 +62,10 @@ async function pageOf(
   const records = await log.readLog(page);
   const lastSeq = Math.max(log.lastSeq, records.at(-1)?.seq ?? 0);
   return [{ type: 'page', logId, lastSeq, count: records.length }, ...records.map(recordFrame)];
+}
+
+function sizeOf(answer: readonly SyncFrame[]): number {
+  return answer.reduce((sum, frame) => sum + (frame.type === 'record' ? frame.bytes.length : 0), 0);
 }
 
 function recordFrame({ seq, bytes }: StoredMessage): SyncFrame {

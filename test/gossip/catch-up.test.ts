@@ -4,7 +4,8 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it } from 'vitest';
 import { TangleError } from '../../src/errors.ts';
 import type { Host } from '../../src/gossip/host.ts';
-import { encodeSyncFrame, maxAnswerBytes } from '../../src/gossip/sync-frames.ts';
+import { logAnswers, minAnswerBytes } from '../../src/gossip/limits.ts';
+import { encodeSyncFrame, maxAnswerBytes, noLogId } from '../../src/gossip/sync-frames.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
@@ -234,5 +235,30 @@ describe('a hostile follower', () => {
     expect(first.status).toBe('open');
     node.clock.advance(60_000);
     await eventually(() => expect(first.status).toBe('reset'));
+  });
+
+  it('that asks without end is answered no faster than all followers together may be', async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    await using hostile = await openTestHost(one.path);
+    await using node = await openTestNode({ dataDir: two.path });
+    const stream = await dialled(hostile, node);
+    const answer = encodeSyncFrame({ type: 'page', logId: noLogId, lastSeq: 0, count: 0 });
+    let receivedBytes = 0;
+    const ask = encodeSyncFrame({ type: 'ask', logId: noLogId, fromSeq: 1 });
+    stream.addEventListener('message', ({ data }) => {
+      receivedBytes += data.byteLength;
+      // Each answer earns the next question, so that there is always one.
+      setImmediate(() => stream.writeStatus === 'writable' && stream.send(ask));
+    });
+    stream.send(ask);
+    const atOnce = logAnswers.burst / minAnswerBytes;
+    await eventually(() =>
+      expect(receivedBytes / answer.length).toBeGreaterThanOrEqual(atOnce + 1),
+    );
+    expect(receivedBytes / answer.length).toBe(atOnce + 1);
+    node.clock.advance(1_000);
+    await eventually(() => expect(receivedBytes / answer.length).toBeGreaterThan(1.9 * atOnce));
+    expect(receivedBytes / answer.length).toBeLessThanOrEqual(2 * atOnce + 1);
   });
 });

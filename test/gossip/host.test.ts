@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it } from 'vitest';
 import { openHost } from '../../src/gossip/host.ts';
+import { streamOpenings } from '../../src/gossip/limits.ts';
 import { aFolder } from '../support/folder.ts';
 
 const anyPort = ['/ip4/127.0.0.1/tcp/0'];
@@ -47,6 +49,29 @@ describe('the host', () => {
       );
     expect(asked).toEqual([guest.peerId]);
     host.setGate(() => true);
+    expect((await guest.libp2p.dial(multiaddr(host.addresses[0]))).status).toBe('open');
+  });
+
+  it('drops a connection that opens streams without end', async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, other] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    await using host = await openHost({ dataDir: one.path, bind: anyPort });
+    await using guest = await openHost({ dataDir: other.path, bind: [] });
+    const connection = await guest.libp2p.dial(multiaddr(host.addresses[0]));
+    const closed = once(connection, 'close');
+    let openedCount = 0;
+    while (connection.status === 'open') {
+      try {
+        // One after the other, so that the limits of a protocol at a time do not matter.
+        await (await connection.newStream('/ipfs/ping/1.0.0')).close();
+        openedCount += 1;
+      } catch {
+        break;
+      }
+    }
+    await closed;
+    expect(openedCount).toBeGreaterThan(streamOpenings.burst / 2);
+    expect(openedCount).toBeLessThan(4 * streamOpenings.burst);
     expect((await guest.libp2p.dial(multiaddr(host.addresses[0]))).status).toBe('open');
   });
 });
