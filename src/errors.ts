@@ -104,6 +104,7 @@ export const errorTable = {
   NEIGHBOUR_UNKNOWN: local('There is no such neighbour.'),
 
   // Settings and the command line.
+  PRUNING_BUSY: later('The node prunes already, as it was asked to.'),
   CONFIG_INVALID: local('One or more settings are wrong.'),
   ADDRESS_IN_USE: local('The address to listen on is taken.'),
   USAGE_INVALID: local('The command line is not what the command takes.'),

@@ -12,6 +12,7 @@ import type { Labels, MetricName, Sample } from './metrics.ts';
 import type { PowService } from './pow/service.ts';
 import type { Metrics } from './registry.ts';
 import type { PowStatus } from './pow/status.ts';
+import type { Pruner } from './pruning/pruner.ts';
 import type { Store } from './storage/store.ts';
 import { version } from './summary.ts';
 import type { Mine } from './tangle/attach.ts';
@@ -22,7 +23,8 @@ import type { TipPool } from './tangle/tips.ts';
 export interface Meters {
   readonly mqtt: { readonly broker: Pick<MqttBroker, 'status'> } | undefined;
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
-  readonly store: Pick<Store, 'messageCount' | 'lastSeq' | 'cutSeq' | 'state'>;
+  readonly store: Pick<Store, 'messageCount' | 'entryPointCount' | 'lastSeq' | 'cutSeq' | 'state'>;
+  readonly pruner: Pick<Pruner, 'status'>;
   readonly tips: Pick<TipPool, 'size'>;
   readonly intake: Pick<Intake, 'counts' | 'pendingCount' | 'queued'>;
   /** Of the API. */
@@ -41,6 +43,7 @@ export interface Meters {
 export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
   yield* nodeSamples(meters);
   yield* storeSamples(meters);
+  yield* pruningSamples(meters);
   if (meters.pow !== undefined) yield* powSamples(meters.pow.status());
   yield* apiSamples(meters.counts);
   if (meters.mqtt !== undefined) yield* mqttSamples(meters.mqtt.broker.status());
@@ -85,6 +88,22 @@ function* storeSamples({ store, intake }: Meters): Generator<Sample, void, undef
   yield ['midge_store_last_seq', store.lastSeq];
   yield ['midge_store_cut_seq', store.cutSeq];
   yield ['midge_store_writable', Number(store.state().writable)];
+}
+
+function* pruningSamples({ store, pruner }: Meters): Generator<Sample, void, undefined> {
+  const status = pruner.status();
+  yield ['midge_pruning_runs_total', status.runs];
+  yield ['midge_pruning_messages_total', status.prunedMessages];
+  yield ['midge_pruning_bytes_total', status.prunedBytes];
+  yield ['midge_pruning_last_time_seconds', (status.lastPrunedAtMs ?? 0) / 1_000];
+  yield ['midge_pruning_blocked', Number(status.isBlocked)];
+  yield ['midge_pruning_paused', Number(status.state === 'paused')];
+  yield ['midge_store_entry_points', store.entryPointCount];
+  yield ['midge_disk_folder_bytes', status.disk.folderBytes];
+  yield ['midge_disk_limit_bytes', status.limits.maxSizeBytes ?? 0];
+  yield ['midge_disk_free_bytes', status.disk.freeBytes];
+  yield ['midge_disk_reserve_bytes', status.limits.reserveDiskBytes];
+  yield ['midge_intake_slowed', Number(status.slowedMs > 0)];
 }
 
 function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {

@@ -57,6 +57,22 @@ export const metricsTable = {
   midge_store_cut_seq: gauge('Messages up to this sequence number were pruned.'),
   midge_store_writable: gauge('1 while the store can write, else 0.'),
 
+  // Pruning and the disk.
+  midge_pruning_runs_total: counter('Times that pruning began.'),
+  midge_pruning_messages_total: counter('Messages that were pruned.'),
+  midge_pruning_bytes_total: counter('Bytes of the messages that were pruned.'),
+  midge_pruning_last_time_seconds: gauge(
+    'When a message was pruned last, as Unix time; 0 if never.',
+  ),
+  midge_pruning_blocked: gauge('1 while the disk asks for more than may be pruned, else 0.'),
+  midge_pruning_paused: gauge('1 while pruning is paused, else 0.'),
+  midge_store_entry_points: gauge('Pruned messages that stored ones still name as parents.'),
+  midge_disk_folder_bytes: gauge('What the data folder takes on the disk.'),
+  midge_disk_limit_bytes: gauge('What it may take; 0 without a limit.'),
+  midge_disk_free_bytes: gauge('What is free on the disk.'),
+  midge_disk_reserve_bytes: gauge('With less free no messages are taken.'),
+  midge_intake_slowed: gauge('1 while messages are taken slower for want of room, else 0.'),
+
   // Proof of work.
   midge_pow_cpu_budget_ratio: gauge('Share of all cores that mining may use.'),
   midge_pow_cpu_used_ratio: gauge('Share of all cores that mining uses.'),

@@ -30,6 +30,8 @@ import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
 import { StartProgress } from './start-progress.ts';
+import { openPruning } from './pruning/open.ts';
+import type { Pruner } from './pruning/pruner.ts';
 import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { nodeInfo, summaryOf } from './summary.ts';
@@ -42,7 +44,7 @@ import type { IntakeDeps } from './tangle/intake.ts';
 import { RateMeter } from './tangle/rate.ts';
 import { TipPool } from './tangle/tips.ts';
 import { explain } from './tangle/why.ts';
-import { intakeOptions, networkOptions, storeOptions } from './wiring.ts';
+import { intakeOptions, networkOptions, pruningOptions, storeOptions } from './wiring.ts';
 
 export interface NodeDeps {
   readonly log: Logger;
@@ -86,7 +88,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const mqtt = config.mqtt.enabled
     ? opening.use(await openMqttOf(config, deps, { tangle, tokens }))
     : undefined;
-  const health = (): HealthCheck[] => healthChecks({ store: tangle.store, loop, network });
+  const health = (): HealthCheck[] => healthChecks({ ...tangle, loop, network });
   const failing = (): string[] => health().flatMap(({ name, ok }) => (ok ? [] : [name]));
   const spare = opening.use(new SpareWatch(config.api.weight, { failing, pow }));
   const telling = { counts: new ApiCounts(), metrics: new Metrics(), health, spare };
@@ -98,7 +100,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
 
   const owned = opening.move();
   return {
-    info: summaryOf(config, { store: tangle.store, api, mqtt, network, tellers }),
+    info: summaryOf(config, { ...tangle, api, mqtt, network, tellers }),
     sync: () => network.sync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -186,7 +188,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
 }
 
 function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Attach {
-  const { store, tips, intake } = tangle;
+  const { store, tips, intake, pruner } = tangle;
   return makeAttach(intakeOptions(config), {
     selectTips: (count) => tips.select(count),
     readFacts: (ids) => store.facts(ids),
@@ -194,7 +196,7 @@ function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Att
     verifyWork,
     mine: pow && meteredMine((job) => pow.mine(job), metrics),
     isCatchingUp: () => network.catchUp.state().isFirstRunning,
-    storeFailure: () => store.state().code,
+    storeFailure: () => store.state().code ?? pruner.refusal(),
   });
 }
 
@@ -206,6 +208,7 @@ interface Tangle extends AsyncDisposable {
   readonly store: Store;
   readonly tips: TipPool;
   readonly intake: Intake;
+  readonly pruner: Pruner;
   readonly rate: RateMeter;
   readonly feed: SolidFeed;
 }
@@ -223,6 +226,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
     }),
   );
   const tips = new TipPool({ clock });
+  let pruner: Pruner | undefined;
   const rate = new RateMeter(clock);
   const feed = new SolidFeed();
   const intake = opening.use(
@@ -232,6 +236,8 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
       verifyWork,
       clock,
       log: log.child({ component: 'intake' }),
+      gate: () => pruner?.gate(),
+      refusal: () => pruner?.refusal(),
       announce: (messages) => {
         rate.add(messages.length);
         feed.publish(messages);
@@ -241,6 +247,22 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
     }),
   );
   await intake.restore();
+  pruner = opening.use(
+    await openPruning(pruningOptions(config), {
+      store,
+      tips: () => tips.all(),
+      clock,
+      log: log.child({ component: 'pruning' }),
+    }),
+  );
   const owned = opening.move();
-  return { store, tips, intake, rate, feed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    store,
+    tips,
+    intake,
+    pruner,
+    rate,
+    feed,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }

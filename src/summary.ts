@@ -6,6 +6,8 @@ import type { Api, HealthCheck, NodeInfo } from './api/server.ts';
 import type { Tellers } from './balance/open.ts';
 import type { Config } from './config/schema.ts';
 import type { Network } from './gossip/network.ts';
+import { limitWords } from './pruning/limits.ts';
+import type { Pruner } from './pruning/pruner.ts';
 import type { Store } from './storage/store.ts';
 
 export const version = packageJson.version;
@@ -20,6 +22,8 @@ export interface NodeSummary {
   readonly isNew: boolean;
   readonly messageCount: number;
   readonly durability: string;
+  /** What the limits of pruning are, in words. */
+  readonly keeps: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
   /** Ports of its own that MQTT has beside /mqtt of the API. */
@@ -35,6 +39,7 @@ export interface NodeSummary {
 
 export interface Parts {
   readonly store: Store;
+  readonly pruner: Pick<Pruner, 'status'>;
   readonly api: Api;
   readonly mqtt: MqttService | undefined;
   readonly network: Network;
@@ -42,7 +47,7 @@ export interface Parts {
 }
 
 export function summaryOf(config: Config, parts: Parts): NodeSummary {
-  const { store, api, mqtt, network, tellers } = parts;
+  const { store, pruner, api, mqtt, network, tellers } = parts;
   return {
     version,
     networkName: config.network.name,
@@ -51,6 +56,7 @@ export function summaryOf(config: Config, parts: Parts): NodeSummary {
     isNew: store.isNew,
     messageCount: store.messageCount,
     durability: config.storage.durability,
+    keeps: limitWords(pruner.status().limits),
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
     mqttUrls: mqtt?.urls ?? [],

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config } from './config/schema.ts';
 import type { NetworkOptions } from './gossip/network.ts';
 import { networkIdOf } from './protocol/ids.ts';
+import type { PruningOptions } from './pruning/open.ts';
 import type { StoreOptions } from './storage/open.ts';
 import type { IntakeOptions } from './tangle/intake.ts';
 
@@ -12,6 +13,14 @@ export function storeOptions(config: Config): StoreOptions {
     durability: config.storage.durability,
     network: { name: config.network.name, id: networkIdOf(config.network.name) },
     cacheBytes: config.memory.budgetBytes / 2,
+  };
+}
+
+export function pruningOptions(config: Config): PruningOptions {
+  return {
+    ...config.pruning,
+    dataDir: resolve(config.dataDir),
+    maxParentAgeMs: config.tangle.maxParentAgeMs,
   };
 }
 

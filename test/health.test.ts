@@ -7,12 +7,14 @@ function sources(facts: {
   readonly isConnected?: boolean | undefined;
   readonly delayMs?: number;
   readonly isWritable?: boolean;
+  readonly pruning?: Partial<ReturnType<HealthSources['pruner']['status']>>;
 }): HealthSources {
   return {
     store: {
       state: () =>
         facts.isWritable === false ? { writable: false, code: 'DISK_FULL' } : { writable: true },
     },
+    pruner: { status: () => ({ ...healthyPruning, ...facts.pruning }) },
     loop: { maxDelayMs: () => facts.delayMs ?? 0 },
     network: {
       gossip: { hasConfiguredNeighbour: facts.isConnected },
@@ -27,6 +29,22 @@ function sources(facts: {
     },
   };
 }
+
+const MiB = 2 ** 20;
+const healthyPruning = {
+  isDiskLow: false,
+  isBlocked: false,
+  slowedMs: 0,
+  disk: { folderBytes: 110 * MiB, freeBytes: 50 * MiB, totalBytes: 1000 * MiB },
+  limits: {
+    maxSizeBytes: 100 * MiB,
+    maxAgeMs: undefined,
+    maxMessages: undefined,
+    reserveDiskBytes: 60 * MiB,
+    maxPinnedBytes: 0,
+    minAgeMs: 1,
+  },
+};
 
 const failing = (given: HealthSources): readonly string[] =>
   healthChecks(given)
@@ -44,6 +62,18 @@ describe('health', () => {
       'event-loop: The node was stuck for 2000 ms.',
     ]);
     expect(failing(sources({ delayMs: 1_999 }))).toEqual([]);
+  });
+
+  it('names a disk that is nearly full and a folder that is too large', () => {
+    expect(
+      failing(sources({ pruning: { isDiskLow: true, slowedMs: 5, isBlocked: true } })),
+    ).toEqual([
+      'disk: The disk has 50 MiB free, less than the reserve of 60 MiB.',
+      'size: The data folder has 110 MiB, above its limit of 100 MiB: messages are taken slower.',
+    ]);
+    expect(failing(sources({ pruning: { isBlocked: true } }))).toEqual([
+      'size: What may be pruned is not enough to keep the limits of the disk.',
+    ]);
   });
 
   it('asks for one of the configured neighbours', () => {

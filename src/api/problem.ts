@@ -74,6 +74,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   POW_FAILED: 503,
   STORE_UNAVAILABLE: 503,
   DISK_FULL: 503,
+  PRUNING_BUSY: 503,
 
   // Requests.
   REQUEST_INVALID: 400,

@@ -15,6 +15,7 @@ export function banner(info: NodeSummary, program = programWords()): string {
     [
       ['network', `${info.networkName}, minimum score ${info.minPowScore}`],
       ['data', `${info.dataDir} (${info.isNew ? 'new' : counted(info.messageCount, 'message')})`],
+      ['keeps', info.keeps],
       ['durability', info.durability],
       ['API', info.apiUrl],
       ...(info.mqttUrls.length === 0 ? [] : [['MQTT', info.mqttUrls.join(', ')]]),

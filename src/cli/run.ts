@@ -77,7 +77,7 @@ async function openOrLeave(
 /** What whoever started the node waits for. */
 function readyLine(info: NodeSummary): object {
   const { version, apiAddress, apiUrl, agentAddress, mqttUrls } = info;
-  const { gossipAddresses, neighbours, dataDir, messageCount } = info;
+  const { gossipAddresses, neighbours, dataDir, messageCount, keeps } = info;
   return {
     event: 'ready',
     version,
@@ -88,6 +88,7 @@ function readyLine(info: NodeSummary): object {
     gossipAddresses,
     neighbours,
     dataDir,
+    keeps,
     messageCount,
   };
 }

@@ -7,6 +7,7 @@ import { gossipSettings } from './gossip-settings.ts';
 import { GiB, MiB, dayMs, minuteMs } from './leaves.ts';
 import { mqttSettings } from './mqtt-settings.ts';
 import { powSettings } from './pow-settings.ts';
+import { pruningSettings } from './pruning-settings.ts';
 
 /**
  * Leaves carry beside JSON Schema's own keywords: `placeholder`, what help writes for a value, and
@@ -73,6 +74,7 @@ export const settingsSchema = Type.Object({
     },
     { title: 'Storage' },
   ),
+  pruning: pruningSettings,
   memory: Type.Object(
     {
       budgetBytes: Type.Integer({

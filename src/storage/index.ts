@@ -20,6 +20,7 @@ import {
   familyRange,
   idKey,
   idOfKey,
+  idPieceRange,
   idText,
   indexSpaces,
   indexationKey,
@@ -35,6 +36,8 @@ import type { Position, SeqRange } from './layout.ts';
 import type { FoundMessage, IdPage, PendingRecord, StoredMessage } from './store.ts';
 
 const pendingKeysPerPage = 1_000;
+const idPieces = 16;
+export const indexPieces = idPieces + 1;
 const familyPageSizes = { first: 2_000, next: 2_000 };
 const nothing = Buffer.alloc(0);
 
@@ -171,6 +174,19 @@ export class Index implements AsyncDisposable {
     await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
     await clearRange(this.#db, childrenBetween(0, false, range));
     await clearRange(this.#db, childrenBetween(0, true, range));
+  }
+
+  /** Takes the children of pruned parents off the disk. */
+  async compactChildren(cutSeq: number): Promise<void> {
+    const { gte, lt } = familyRange(0, cutSeq);
+    await this.#db.compactRange(gte, lt);
+  }
+
+  /** Ids lie at random, so all of them are merged to be rid of some: in pieces, and the indexation keys last. */
+  async compactPiece(piece: number): Promise<void> {
+    const { gte, lt } =
+      piece < idPieces ? idPieceRange(piece, idPieces) : spaceRange(indexSpaces.indexation);
+    await this.#db.compactRange(gte, lt);
   }
 
   /** Messages with the key and a seq below `beforeSeq`, newest first. */

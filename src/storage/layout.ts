@@ -149,6 +149,13 @@ export function childKey(parentSeq: number, isLazy: boolean, childSeq: number): 
   return key;
 }
 
+/** One of `pieces` equal parts of all ids. */
+export function idPieceRange(piece: number, pieces: number): KeyRange {
+  const { gte, lt } = spaceRange(indexSpaces.ids);
+  const edge = (at: number): Buffer => Buffer.from([indexSpaces.ids.prefix, (at * 256) / pieces]);
+  return { gte: piece === 0 ? gte : edge(piece), lt: piece + 1 === pieces ? lt : edge(piece + 1) };
+}
+
 /** The child is `seqOfKey`. */
 export function parentOfChildKey(key: Buffer): number {
   return readU64(key, 1);

@@ -6,6 +6,8 @@ import { hexOf } from '../protocol/bytes.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { append } from './append.ts';
 import type { Shelves } from './append.ts';
+import { compact, seqOlderThan } from './compaction.ts';
+import type { CompactionPart } from './compaction.ts';
 import { cutSlice, readSlice } from './cut.ts';
 import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
 import type { WriteFailure } from './database.ts';
@@ -115,6 +117,19 @@ export class LevelStore implements Store {
     const records = isDone ? slice.records : [];
     const sizeBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
     return { cutSeq: this.cutSeq, messageCount: records.length, sizeBytes };
+  }
+
+  seqBeforeNewest(count: number): number {
+    const { log } = this.#shelves;
+    return log.seqBeforeNewest(count, log.lastSeq);
+  }
+
+  seqOlderThan(timeMs: number): Promise<number> {
+    return this.#read(({ log }) => seqOlderThan(log, timeMs));
+  }
+
+  compact(part: CompactionPart): Promise<void> {
+    return this.#read((shelves) => compact(shelves, part));
   }
 
   hold(ids: readonly MessageId[]): Disposable {

@@ -341,6 +341,11 @@ export class Log {
     await clearRange(this.#db, messageRange(this.#clearedSeq + 1, this.#cutSeq + 1));
     this.#clearedSeq = this.#cutSeq;
   }
+
+  /** Takes what was cleared off the disk. */
+  async compactCleared(): Promise<void> {
+    await this.#db.compactRange(messageKey(0), messageKey(this.#clearedSeq + 1));
+  }
 }
 
 function putEntryPoints(batch: Batch, changes: EntryPointChanges): void {

@@ -1,4 +1,5 @@
 // The face of the store: what the other rooms may ask of it, and the shapes that go in and come out.
+import type { CompactionPart } from './compaction.ts';
 import type { MessageId } from '../protocol/ids.ts';
 
 /** A solid message on its way in: all its parents are stored already, or stand before it in the same append. */
@@ -108,6 +109,12 @@ export interface Store extends AsyncDisposable {
    * Those that stored messages still name become entry points. Undefined when nothing was left to cut.
    */
   cut(wish: CutWish): Promise<CutSlice | undefined>;
+  /** The seq above which the newest `count` messages lie. */
+  seqBeforeNewest(count: number): number;
+  /** The newest message that arrived before that time; the cut when none did. Some 25 reads. */
+  seqOlderThan(timeMs: number): Promise<number>;
+  /** Takes pruned messages off the disk, a part at a time: the log, then one piece of the index. */
+  compact(part: CompactionPart): Promise<void>;
   /**
    * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what was
    * found to be a parent is one still when its child is appended.

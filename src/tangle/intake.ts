@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { TangleError, errorTable } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { messageIdHex, parseMessageId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
@@ -43,6 +44,10 @@ export interface IntakeDeps {
   readonly verifyWork: VerifyWork;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Awaited before each batch, when it gives something to wait for. */
+  readonly gate?: () => Promise<unknown> | undefined;
+  /** Why nothing can be taken in now. */
+  readonly refusal?: () => ErrorCode | undefined;
   /** Told of every message that became solid, parents first, after it is stored. Must not throw. */
   readonly announce?: (messages: readonly Candidate[]) => void;
   /** Told of every message of a neighbour that waits for parents, each time it is sent. Must not throw. */
@@ -94,7 +99,8 @@ export class Intake implements AsyncDisposable {
   submit(bytes: Uint8Array, source: Source): Promise<Outcome> {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
     const tell = counted(resolve, this.#counts);
-    if (this.#isClosing) tell(busy('STOPPING'));
+    const refusal = this.#isClosing ? 'STOPPING' : this.#deps.refusal?.();
+    if (refusal !== undefined) tell(busy(refusal));
     else if (this.#queue.push(source, { bytes, source, resolve: tell })) this.#wake();
     else tell(busy('INTAKE_BUSY'));
     return promise;
@@ -145,6 +151,7 @@ export class Intake implements AsyncDisposable {
       while (!this.#queue.isEmpty || this.#mustRestore || this.#hasFreeWork()) {
         // One turn of the event loop: what arrived together is taken together, and I/O is never starved.
         await setImmediate();
+        await this.#deps.gate?.();
         if (!(await this.#takeBatch()) && this.#queue.isEmpty) return;
       }
     } finally {

@@ -55,6 +55,11 @@ export class TipPool {
     return this.#tips.size;
   }
 
+  /** All of them, the newest last. */
+  all(): readonly MessageId[] {
+    return [...this.#tips.values()].map(({ id }) => id);
+  }
+
   /** Takes in messages that became solid, parents first. A lazy one is never offered and retires nobody. */
   add(messages: readonly TipMessage[]): void {
     for (const message of messages) {

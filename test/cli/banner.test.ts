@@ -10,6 +10,7 @@ const info: NodeSummary = {
   dataDir: '/data',
   isNew: true,
   messageCount: 0,
+  keeps: 'at most 5 GiB on the disk',
   durability: 'power-loss',
   apiAddress: '0.0.0.0:8080',
   apiUrl: 'http://0.0.0.0:8080',

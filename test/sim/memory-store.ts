@@ -102,6 +102,18 @@ export class MemoryStore implements Store {
     return Promise.resolve({ cutSeq, messageCount: gone.length, sizeBytes });
   }
 
+  seqBeforeNewest(count: number): number {
+    return Math.max(this.cutSeq, this.lastSeq - count);
+  }
+
+  seqOlderThan(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  compact(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
   #addPoint(point: NewEntryPoint, isHeld = false): void {
     const known = this.#points.get(messageIdHex(point.id)) ?? { ...point, neededSeq: 0, isHeld };
     this.#points.set(messageIdHex(point.id), { ...known, isHeld: known.isHeld || isHeld });

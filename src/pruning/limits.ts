@@ -1,0 +1,125 @@
+// From the settings and the disk to the limits that hold; what cannot be or contradicts itself is refused.
+import { TangleError } from '../errors.ts';
+
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+
+/** LevelDB's write-ahead files, tables that are being written, and something to keep. */
+export const minSizeBytes = 64 * MiB;
+const maxDefaultSizeBytes = 64 * GiB;
+const maxDefaultReserveBytes = GiB;
+
+export interface PruningSettings {
+  readonly maxSizeBytes?: number | undefined;
+  readonly maxAgeMs?: number | undefined;
+  readonly maxMessages?: number | undefined;
+  readonly reserveDiskBytes?: number | undefined;
+  readonly maxPinnedBytes: number;
+  readonly maxParentAgeMs: number;
+}
+
+/** What is undefined or 0 sets no limit. */
+export interface PruningLimits {
+  readonly maxSizeBytes: number | undefined;
+  readonly maxAgeMs: number | undefined;
+  readonly maxMessages: number | undefined;
+  readonly reserveDiskBytes: number;
+  readonly maxPinnedBytes: number;
+  /** What is younger goes neither for its age nor for its number. */
+  readonly minAgeMs: number;
+}
+
+export interface Disk {
+  /** What the data folder takes now. */
+  readonly folderBytes: number;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Throws CONFIG_INVALID with a sentence for each fault. */
+export function limitsOf(settings: PruningSettings, disk: Disk): PruningLimits {
+  const problems = problemsOf(settings, disk);
+  if (problems.length > 0) {
+    throw new TangleError('CONFIG_INVALID', problems.join('\n  '), { details: { problems } });
+  }
+  const { maxAgeMs, maxMessages, maxPinnedBytes, maxParentAgeMs } = settings;
+  const maxSizeBytes = settings.maxSizeBytes ?? defaultSize(disk);
+  return {
+    maxSizeBytes: maxSizeBytes === 0 ? undefined : maxSizeBytes,
+    maxAgeMs,
+    maxMessages,
+    reserveDiskBytes: settings.reserveDiskBytes ?? defaultReserve(disk),
+    maxPinnedBytes,
+    minAgeMs: 2 * maxParentAgeMs,
+  };
+}
+
+/** Room for other things stays, also while the data folder grows. */
+function defaultSize({ folderBytes, freeBytes }: Disk): number {
+  const half = Math.floor((folderBytes + freeBytes) / 2 / MiB) * MiB;
+  return Math.max(minSizeBytes, Math.min(maxDefaultSizeBytes, half));
+}
+
+function defaultReserve({ totalBytes }: Disk): number {
+  return Math.min(maxDefaultReserveBytes, Math.floor(totalBytes / 20));
+}
+
+function problemsOf(settings: PruningSettings, disk: Disk): string[] {
+  const { maxSizeBytes = 0, reserveDiskBytes = 0, maxPinnedBytes } = settings;
+  const { maxAgeMs, maxParentAgeMs } = settings;
+  const problems: string[] = [];
+  const refuse = (isWrong: boolean, sentence: string): void => {
+    if (isWrong) problems.push(sentence);
+  };
+  const hasSize = maxSizeBytes > 0;
+  refuse(
+    hasSize && maxSizeBytes < minSizeBytes,
+    `pruning.maxSizeBytes is ${maxSizeBytes}, but the store's own buffers need ${minSizeBytes} at the least; ` +
+      'give it more, or 0 for no limit.',
+  );
+  refuse(
+    maxSizeBytes > disk.totalBytes,
+    `pruning.maxSizeBytes is ${maxSizeBytes}, but the disk with the data folder has ${disk.totalBytes} bytes ` +
+      'in all; give it less, or leave it out for a size that fits.',
+  );
+  refuse(
+    reserveDiskBytes >= disk.totalBytes,
+    `pruning.reserveDiskBytes is ${reserveDiskBytes}, but the disk with the data folder has ` +
+      `${disk.totalBytes} bytes in all; give it less.`,
+  );
+  refuse(
+    hasSize &&
+      reserveDiskBytes < disk.totalBytes &&
+      maxSizeBytes + reserveDiskBytes > disk.totalBytes,
+    `pruning.maxSizeBytes and pruning.reserveDiskBytes are more than the ${disk.totalBytes} bytes of the disk ` +
+      'together; give less to one of them.',
+  );
+  refuse(
+    maxAgeMs !== undefined && maxAgeMs < 2 * maxParentAgeMs,
+    `pruning.maxAgeMs is ${maxAgeMs ?? 0}, but messages may still be named as parents for twice ` +
+      `tangle.maxParentAgeMs, which is ${2 * maxParentAgeMs}; raise the one or lower the other.`,
+  );
+  refuse(
+    hasSize && maxPinnedBytes > maxSizeBytes / 2,
+    `pruning.maxPinnedBytes is ${maxPinnedBytes}, more than half of pruning.maxSizeBytes, which it counts ` +
+      'towards; lower it.',
+  );
+  return problems;
+}
+
+/** For people, at the start. */
+export function limitWords({ maxSizeBytes, maxAgeMs, maxMessages }: PruningLimits): string {
+  const parts = [
+    ...(maxSizeBytes === undefined ? [] : [`${bytesWords(maxSizeBytes)} on the disk`]),
+    ...(maxMessages === undefined ? [] : [`${maxMessages} messages`]),
+    ...(maxAgeMs === undefined ? [] : [`${hoursWords(maxAgeMs)} h of the past`]),
+  ];
+  return parts.length === 0 ? 'everything' : `at most ${parts.join(', ')}`;
+}
+
+function bytesWords(bytes: number): string {
+  return bytes >= GiB ? `${round(bytes / GiB)} GiB` : `${round(bytes / MiB)} MiB`;
+}
+
+const hoursWords = (ms: number): number => round(ms / 3_600_000);
+const round = (value: number): number => Math.round(value * 10) / 10;

@@ -1,0 +1,241 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/log.ts';
+import { FolderMeter } from '../../src/pruning/disk.ts';
+import { limitsOf } from '../../src/pruning/limits.ts';
+import type { Disk, PruningSettings } from '../../src/pruning/limits.ts';
+import { minKeptMessages } from '../../src/pruning/policy.ts';
+import { Pruner } from '../../src/pruning/pruner.ts';
+import type { PrunerDeps } from '../../src/pruning/pruner.ts';
+import type { Store } from '../../src/storage/store.ts';
+import { aFolder } from '../support/folder.ts';
+import { Grower, expectConsistent, openTestStore } from '../storage/support.ts';
+
+const MiB = 1024 * 1024;
+const nowMs = Date.UTC(2027, 0, 1);
+const hourMs = 3_600_000;
+const settings: PruningSettings = {
+  maxPinnedBytes: 0,
+  maxParentAgeMs: 60_000,
+  maxSizeBytes: 0,
+  reserveDiskBytes: 0,
+};
+
+/** A disk that says what it is told to. */
+class TestDisk {
+  freeBytes = 10_000 * MiB;
+  folderBytes: (() => number) | undefined;
+  readonly ballast: string[] = [];
+
+  readonly measure = (): Promise<Disk> => {
+    const { freeBytes, folderBytes } = this;
+    return Promise.resolve({
+      folderBytes: folderBytes?.() ?? 10 * MiB,
+      freeBytes,
+      totalBytes: 20_000 * MiB,
+    });
+  };
+}
+
+interface Bench extends AsyncDisposable {
+  readonly store: Store;
+  readonly disk: TestDisk;
+  readonly pruner: Pruner;
+  readonly grower: Grower;
+}
+
+type Wish = Partial<PruningSettings> & {
+  readonly messages?: number;
+  readonly dataBytes?: number;
+  readonly disk?: TestDisk;
+  readonly deps?: Partial<PrunerDeps>;
+};
+
+async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
+  await using opening = new AsyncDisposableStack();
+  const { messages = 3_000, dataBytes = 16, disk = new TestDisk(), deps, ...given } = wish;
+  const store = opening.use(await openTestStore(folder, { durability: 'process-crash' }));
+  const grower = new Grower();
+  // One a second, the newest just now.
+  for (let n = 0; n < messages; n++) {
+    grower.next({ arrivalMs: nowMs - (messages - 1 - n) * 1_000, isLazy: false, dataBytes });
+  }
+  for (let at = 0; at < messages; at += 500) await store.append(grower.records.slice(at, at + 500));
+  const limits = limitsOf({ ...settings, ...given }, await disk.measure());
+  const pruner = opening.use(
+    await Pruner.start(limits, {
+      store,
+      tips: () => grower.records.slice(-1).map(({ id }) => id),
+      measure: disk.measure,
+      ballast: {
+        make: () => Promise.resolve(void disk.ballast.push('made')),
+        release: () => Promise.resolve(void disk.ballast.push('released')),
+      },
+      clock: { now: () => nowMs },
+      evenMs: () => performance.now(),
+      log: silentLogger,
+      ...deps,
+    }),
+  );
+  const owned = opening.move();
+  return { store, disk, pruner, grower, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Until the pruner has looked again, and found nothing more to do. */
+async function settled({ pruner }: Bench, isDone: () => boolean): Promise<void> {
+  do {
+    const { disk } = pruner.status();
+    pruner.resume();
+    while (pruner.status().disk === disk) await new Promise(setImmediate);
+  } while (!isDone() || pruner.status().state !== 'idle');
+}
+
+describe('the pruner', () => {
+  it('keeps to an age', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path, { maxAgeMs: 1_000_000 });
+    await settled(bench, () => bench.store.cutSeq > 0);
+    expect(bench.store.messageCount).toBe(1_001);
+    expect(bench.pruner.status()).toMatchObject({ runs: 1, prunedMessages: 1_999 });
+    await expectConsistent(bench.store);
+  });
+
+  it('keeps to a number, but not below the age that parents have', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path, { maxMessages: 1_000 });
+    await settled(bench, () => bench.store.cutSeq > 0);
+    expect(bench.store.messageCount).toBe(990);
+    await using other = await aFolder();
+    await using young = await openBench(other.path, {
+      maxMessages: 1_000,
+      maxParentAgeMs: hourMs / 4,
+    });
+    await settled(young, () => young.store.cutSeq > 0);
+    expect(young.store.messageCount).toBe(1_801);
+    expect(young.pruner.status().isTooYoung).toBe(true);
+  });
+
+  it('keeps to a size, compacts what it freed, and stops', async () => {
+    await using folder = await aFolder();
+    const meter = new FolderMeter(folder.path);
+    const wish = {
+      maxSizeBytes: 64 * MiB,
+      dataBytes: 28_000,
+      deps: { measure: () => meter.measure() },
+    };
+    await using bench = await openBench(folder.path, wish);
+    await settled(bench, () => bench.store.cutSeq > 0);
+    const { folderBytes } = await meter.measure();
+    expect(folderBytes).toBeLessThan(64 * MiB);
+    expect(folderBytes).toBeGreaterThan(40 * MiB);
+    expect(bench.pruner.status()).toMatchObject({ isBlocked: false, slowedMs: 0 });
+    await expectConsistent(bench.store);
+  });
+
+  it('shuts the door while the folder is too large, keeps the newest, and says that it cannot', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    disk.folderBytes = () => 120 * MiB;
+    await using bench = await openBench(folder.path, {
+      maxSizeBytes: 64 * MiB,
+      disk,
+      messages: 500,
+    });
+    const gate = bench.pruner.gate();
+    expect(gate).toBeInstanceOf(Promise);
+    await settled(bench, () => bench.pruner.status().isBlocked);
+    expect(bench.store.messageCount).toBe(minKeptMessages);
+    disk.folderBytes = () => 60 * MiB;
+    bench.pruner.resume();
+    await gate;
+    expect(bench.pruner.gate()).toBeUndefined();
+  });
+
+  it('opens the door when it is closed', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    disk.folderBytes = () => 120 * MiB;
+    let gate: Promise<unknown> | undefined;
+    {
+      await using bench = await openBench(folder.path, {
+        maxSizeBytes: 64 * MiB,
+        disk,
+        messages: 10,
+      });
+      gate = bench.pruner.gate();
+      expect(gate).toBeDefined();
+    }
+    await gate;
+  });
+
+  it('lets nothing in below the reserve, prunes, gives up the ballast, and recovers', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    disk.freeBytes = 40 * MiB;
+    const wish = { maxMessages: 100_000, reserveDiskBytes: 100 * MiB, disk };
+    await using bench = await openBench(folder.path, wish);
+    expect(bench.pruner.refusal()).toBe('DISK_FULL');
+    await settled(bench, () => bench.store.messageCount === minKeptMessages);
+    expect(disk.ballast).toContain('released');
+    disk.freeBytes = 104 * MiB;
+    await settled(bench, () => true);
+    expect(bench.pruner.refusal()).toBe('DISK_FULL');
+    disk.freeBytes = 106 * MiB;
+    await settled(bench, () => bench.pruner.refusal() === undefined);
+    disk.freeBytes = 300 * MiB;
+    await settled(bench, () => disk.ballast.includes('made'));
+  });
+
+  it('prunes nothing of its own accord while it is paused', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    await using bench = await openBench(folder.path, { maxSizeBytes: 64 * MiB, disk });
+    bench.pruner.pause();
+    disk.folderBytes = () => 80 * MiB;
+    await bench.pruner.prune({ toSeq: 5 });
+    expect(bench.store.cutSeq).toBe(5);
+    expect(bench.pruner.status().state).toBe('paused');
+    bench.pruner.resume();
+    await settled(bench, () => bench.store.cutSeq > 5);
+  });
+
+  it('does what the owner asks for, and leaves the newest', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path);
+    const { pruner, store } = bench;
+    expect(await pruner.plan({ toSeq: 1_000 })).toMatchObject({ fromSeq: 1, messageCount: 1_000 });
+    expect(store.cutSeq).toBe(0);
+    await pruner.prune({ toSeq: 1_000 });
+    expect(store.cutSeq).toBe(1_000);
+    await pruner.prune({ keepMessages: 1_500 });
+    expect(store.messageCount).toBe(1_500);
+    await pruner.prune({ targetSizeBytes: 5 * MiB });
+    expect(store.messageCount).toBe(750);
+    expect(await pruner.prune({ keepMessages: 0 })).toMatchObject({ toSeq: 2_900 });
+    expect(store.messageCount).toBe(minKeptMessages);
+    expect(pruner.status().job).toMatchObject({ isDone: true, cutSeq: 2_900 });
+    await expectConsistent(store);
+  });
+
+  it('does one thing at a time', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path);
+    const first = bench.pruner.prune({ toSeq: 10 });
+    await expect(bench.pruner.prune({ toSeq: 20 })).rejects.toMatchObject({ code: 'PRUNING_BUSY' });
+    await first;
+    await bench.pruner.prune({ toSeq: 20 });
+    expect(bench.store.cutSeq).toBe(20);
+  });
+
+  it('goes on after a failure of the store, and moves nothing that was not archived', async () => {
+    await using folder = await aFolder();
+    let attempts = 0;
+    const archive = (): Promise<void> => {
+      attempts += 1;
+      return attempts === 1 ? Promise.reject(new Error('no archive')) : Promise.resolve();
+    };
+    await using bench = await openBench(folder.path, { deps: { archive } });
+    await bench.pruner.prune({ toSeq: 10 });
+    expect(attempts).toBe(2);
+    expect(bench.store.cutSeq).toBe(10);
+  });
+});
