@@ -13,10 +13,10 @@ const pointsPerBatch = 1_024;
 const abandonedMs = 24 * 3_600_000;
 
 export interface BoundariesDeps {
-  readonly store: Pick<Store, 'adoptEntryPoints' | 'releaseEntryPoints'>;
+  readonly store: Pick<Store, 'adoptEntryPoints' | 'releaseEntryPoints' | 'lastSeq'>;
   readonly cursors: Cursors;
-  /** What is solid has changed without a message: what waits must be looked at again. */
-  readonly onChanged: () => void;
+  /** What is solid has changed without a message; what stands up to that seq is no tip any more. */
+  readonly onChanged: (tipFloorSeq: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -30,6 +30,11 @@ export class Boundaries {
     this.#deps = deps;
   }
 
+  /** Whether a log is being read whose boundary was taken over: until its end, tips are those of long ago. */
+  get isAnyOpen(): boolean {
+    return this.#deps.cursors.hasBoundarySince(this.#deps.clock.now() - abandonedMs);
+  }
+
   /** Makes the neighbour's boundary ours, as a whole or not at all; returns where its log begins. */
   async take(peerId: string, channel: SyncChannel, onPage: () => void): Promise<Cursor> {
     const { store, cursors, clock, log, onChanged } = this.#deps;
@@ -38,13 +43,14 @@ export class Boundaries {
     const adopted = points.map((point) => ({ ...point, firstChildMs: undefined }));
     this.#mustRelease = true;
     cursors.openBoundary(peerId, clock.now());
+    cursors.tipFloorSeq = store.lastSeq;
     for (let from = 0; from < adopted.length; from += pointsPerBatch) {
       await store.adoptEntryPoints(adopted.slice(from, from + pointsPerBatch));
     }
     const cursor = { logId, nextSeq: cutSeq + 1 };
     cursors.set(peerId, cursor);
     await cursors.save();
-    onChanged();
+    onChanged(cursors.tipFloorSeq);
     log.info({ peerId, cutSeq, entryPoints: points.length }, 'took over the boundary of a log');
     return cursor;
   }
@@ -56,11 +62,11 @@ export class Boundaries {
 
   /** That neighbour's log was read to its end: once none is open, what no message needs goes. */
   async ended(peerId: string): Promise<void> {
-    const { store, cursors, clock, onChanged } = this.#deps;
+    const { store, cursors, onChanged } = this.#deps;
     const wasOpen = cursors.closeBoundary(peerId);
-    if (!this.#mustRelease || cursors.hasBoundarySince(clock.now() - abandonedMs)) return;
+    if (!this.#mustRelease || this.isAnyOpen) return;
     await store.releaseEntryPoints();
     this.#mustRelease = false;
-    if (wasOpen) onChanged();
+    if (wasOpen) onChanged(cursors.tipFloorSeq);
   }
 }

@@ -49,8 +49,8 @@ export interface CatchUpDeps {
   readonly cursors: Cursors;
   /** Peers whose boundaries are believed. */
   readonly isTrusted: (peerId: string) => boolean;
-  /** What is solid has changed without a message: what waits must be looked at again. */
-  readonly onBoundary: () => void;
+  /** What is solid has changed without a message; what stands up to that seq is no tip any more. */
+  readonly onBoundary: (tipFloorSeq: number) => void;
   /** It broke a rule and is followed no more until it connects again. */
   readonly onMisbehaviour: (peerId: string, error: TangleError) => void;
   readonly clock: Clock;
@@ -59,7 +59,7 @@ export interface CatchUpDeps {
 }
 
 export interface CatchUpState {
-  /** No log was read to its end since the start, and one is being read. */
+  /** No log was read to its end since the start, or since a boundary was taken over, and one is being read. */
   readonly isFirstRunning: boolean;
   /** A log was read to its end since the start. */
   readonly hasCaughtUp: boolean;
@@ -82,6 +82,7 @@ export class CatchUp implements AsyncDisposable {
     this.#deps = deps;
     this.#boundaries = new Boundaries({ ...deps, onChanged: deps.onBoundary });
     this.#answers = new Allowance(logAnswers, deps);
+    if (deps.cursors.tipFloorSeq > 0) deps.onBoundary(deps.cursors.tipFloorSeq);
   }
 
   /** A neighbour is connected: its log is read now and from time to time, until it leaves. */
@@ -148,7 +149,9 @@ export class CatchUp implements AsyncDisposable {
     const now = this.#deps.clock.now();
     const heard = [...this.#neighbours.values()].filter(({ hasAnswered }) => hasAnswered);
     return {
-      isFirstRunning: !this.#isFirstDone && heard.some(({ phase }) => phase === 'reading'),
+      isFirstRunning:
+        (!this.#isFirstDone || this.#boundaries.isAnyOpen) &&
+        heard.some(({ phase }) => phase === 'reading'),
       hasCaughtUp: this.#isFirstDone,
       neighbours: heard.map((neighbour) => progressOf(neighbour, now)),
     };

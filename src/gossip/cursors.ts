@@ -13,11 +13,13 @@ const fileSchema = Type.Object({
   cursors: Type.Array(Type.Tuple([Type.String(), cursorSchema])),
   /** Neighbours whose boundary was taken over and whose log was not read to its end yet; when it last went on. */
   boundaries: Type.Optional(Type.Array(Type.Tuple([Type.String(), Type.Integer()]))),
+  tipFloorSeq: Type.Optional(Type.Integer()),
 });
 
 interface Kept {
   readonly cursors: Map<string, Cursor>;
   readonly boundaries: Map<string, number>;
+  readonly tipFloorSeq: number;
 }
 
 /** What a cursor stands for: everything before it is in this log. */
@@ -35,6 +37,8 @@ export class Cursors {
   readonly #ownLog: OwnLog;
   readonly #byPeer: Map<string, Cursor>;
   readonly #boundaries: Map<string, number>;
+  /** The end of our own log when a boundary was taken over last: what stands before hangs together with nothing new. */
+  tipFloorSeq: number;
   #saving: Promise<void> = Promise.resolve();
 
   /** A file that cannot be read is as good as none. */
@@ -42,11 +46,16 @@ export class Cursors {
     return new Cursors(file, ownLog, parse((await file.read()) ?? '', ownLog));
   }
 
-  private constructor(file: CursorFile, ownLog: OwnLog, { cursors, boundaries }: Kept) {
+  private constructor(
+    file: CursorFile,
+    ownLog: OwnLog,
+    { cursors, boundaries, tipFloorSeq }: Kept,
+  ) {
     this.#file = file;
     this.#ownLog = ownLog;
     this.#byPeer = cursors;
     this.#boundaries = boundaries;
+    this.tipFloorSeq = tipFloorSeq;
   }
 
   get(peerId: string): Cursor | undefined {
@@ -92,20 +101,25 @@ export class Cursors {
 
   #text(): string {
     const { logId, lastSeq } = this.#ownLog;
+    const { tipFloorSeq } = this;
     const [cursors, boundaries] = [[...this.#byPeer], [...this.#boundaries]];
-    return `${JSON.stringify({ own: { logId, lastSeq }, cursors, boundaries })}\n`;
+    return `${JSON.stringify({ own: { logId, lastSeq }, tipFloorSeq, cursors, boundaries })}\n`;
   }
 }
 
 /** Cursors of a log that lost its tail since, or is another one, say nothing about what is in this one. */
 function parse(text: string, ownLog: OwnLog): Kept {
   try {
-    const { own, cursors, boundaries = [] } = Value.Parse(fileSchema, JSON.parse(text));
-    if (own.logId === ownLog.logId && own.lastSeq <= ownLog.lastSeq) {
-      return { cursors: new Map(cursors.slice(-maxCursors)), boundaries: new Map(boundaries) };
+    const file = Value.Parse(fileSchema, JSON.parse(text));
+    if (file.own.logId === ownLog.logId && file.own.lastSeq <= ownLog.lastSeq) {
+      return {
+        cursors: new Map(file.cursors.slice(-maxCursors)),
+        boundaries: new Map(file.boundaries),
+        tipFloorSeq: file.tipFloorSeq ?? 0,
+      };
     }
   } catch {
     // As good as none.
   }
-  return { cursors: new Map(), boundaries: new Map() };
+  return { cursors: new Map(), boundaries: new Map(), tipFloorSeq: 0 };
 }

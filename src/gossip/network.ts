@@ -130,7 +130,7 @@ function openSync(options: NetworkOptions, parts: SyncParts): Promise<CatchUp> {
       },
       isTrusted: (peerId) => trusted.has(peerId),
       // Entry points came or went, so what waits may be solid and the tips may be others.
-      onBoundary: () => intake.restoreSoon(),
+      onBoundary: (tipFloorSeq) => intake.restoreSoon(tipFloorSeq),
       onMisbehaviour: (peerId, { code }) => {
         if (errorTable[code].blame === 'sender') gossip().punish(peerId, code);
       },

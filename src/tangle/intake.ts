@@ -63,6 +63,7 @@ export class Intake implements AsyncDisposable {
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
   #mustRestore = false;
+  #tipFloorSeq = 0;
   #isClosing = false;
 
   constructor(options: IntakeOptions, deps: IntakeDeps) {
@@ -106,8 +107,12 @@ export class Intake implements AsyncDisposable {
     return promise;
   }
 
-  /** Tips and waiting messages are made again from the store before the next batch. */
-  restoreSoon(): void {
+  /**
+   * Tips and waiting messages are made again from the store before the next batch. Messages up to `tipFloorSeq`
+   * are no tips from now on.
+   */
+  restoreSoon(tipFloorSeq = this.#tipFloorSeq): void {
+    this.#tipFloorSeq = tipFloorSeq;
     this.#mustRestore = true;
     this.#wake();
   }
@@ -118,7 +123,7 @@ export class Intake implements AsyncDisposable {
     this.#mustRestore = false;
     try {
       await restorePending(this.#deps.store, this.#solidifier);
-      this.#deps.tips.reset(await tipsFromLog(this.#deps.store));
+      this.#deps.tips.reset(await tipsFromLog(this.#deps.store, this.#tipFloorSeq));
     } catch (error) {
       this.#mustRestore = true;
       throw error;

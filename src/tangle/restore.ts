@@ -21,9 +21,10 @@ const pageSize = 500;
  * The tips of the newest part of the log, oldest first: messages that are not lazy and that no message
  * that is not lazy names. Goes on past `tipScanMessages` until there is at least one, so that a flood of
  * lazy messages cannot leave the pool empty; entry points that wait for a child when it is (the genesis in
- * a new log, tips that such a flood has pushed below the cut).
+ * a new log, tips that such a flood has pushed below the cut). What stands up to `floorSeq` belongs to a past
+ * that others have pruned, so that nothing of it may be named.
  */
-export async function tipsFromLog(store: TipSource): Promise<MessageId[]> {
+export async function tipsFromLog(store: TipSource, floorSeq = 0): Promise<MessageId[]> {
   const named = new Set<string>();
   const tips: MessageId[] = [];
   let seen = 0;
@@ -32,11 +33,12 @@ export async function tipsFromLog(store: TipSource): Promise<MessageId[]> {
     const page = await store.readLogBackwards({ beforeSeq, limit: pageSize });
     for (const record of page) {
       beforeSeq = record.seq;
+      if (record.seq <= floorSeq) break;
       if (record.isLazy) continue;
       if (!named.has(messageIdHex(record.id))) tips.push(record.id);
       for (const parent of decodeMessage(record.bytes).parents) named.add(messageIdHex(parent));
     }
-    if (page.length < pageSize) break;
+    if (page.length < pageSize || beforeSeq <= floorSeq) break;
     seen += page.length;
   }
   return tips.length === 0 ? tipsBelowCut(store, named) : tips.toReversed();

@@ -131,14 +131,26 @@ describe('a pruned log', () => {
     }
     await attach(server, tangle.slice(10));
     await cutTo(server, 30);
-    await using node = await openTestNode(wish);
-    await follow(node, server.host);
-    await eventually(() => expect(node.tangle.store.messageCount).toBe(40));
-    expect(await idsOf(node)).toEqual(
-      [...tangle.slice(0, 10), ...tangle.slice(30)].map(({ id }) => messageIdHex(id)).toSorted(),
-    );
-    await eventually(async () => expect(await heldPoints(node)).toBe(0));
-    expect(node.misbehaved).toEqual([]);
+    const newest = [messageIdHex(tangle[59]!.id)];
+    const tipsOf = ({ tangle: { tips } }: TestNode) => tips.select().map(messageIdHex);
+    {
+      await using node = await openTestNode(wish);
+      // A message that it alone has, from before the gap: others could make nothing of its children.
+      await attach(node, [aMessage({ parents: [tangle[5]!.id], data: 'lonely' })]);
+      await follow(node, server.host);
+      await eventually(() => expect(node.tangle.store.messageCount).toBe(41));
+      expect(await idsOf(node)).toEqual(
+        expect.arrayContaining(
+          [...tangle.slice(0, 10), ...tangle.slice(30)].map(({ id }) => messageIdHex(id)),
+        ),
+      );
+      await eventually(async () => expect(await heldPoints(node)).toBe(0));
+      node.clock.advance(3_000);
+      await eventually(() => expect(tipsOf(node)).toEqual(newest));
+      expect(node.misbehaved).toEqual([]);
+    }
+    await using again = await openTestNode(wish);
+    await eventually(() => expect(tipsOf(again)).toEqual(newest));
   });
 
   it('is not believed of others: the node says so and takes nothing', async () => {

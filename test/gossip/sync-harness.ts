@@ -69,7 +69,7 @@ export async function openTestNode({
         libp2p: host.libp2p,
         store: withLogId(store, () => log.logId ?? store.logId),
         isTrusted: (peerId) => wish.trusted?.includes(peerId) ?? false,
-        onBoundary: () => tangle.intake.restoreSoon(),
+        onBoundary: (tipFloorSeq) => tangle.intake.restoreSoon(tipFloorSeq),
         submit: (bytes, source) => {
           submitted.push(bytes);
           const outcome = firstOutcomes.shift() ?? wish.answer?.();
