@@ -3,7 +3,6 @@
 import type { Clock, SetTimer } from '../clock.ts';
 import { TangleError, errorTable } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import type { Outcome } from '../tangle/outcome.ts';
 import { Allowance } from './allowance.ts';
@@ -16,7 +15,7 @@ import { logAnswers } from './limits.ts';
 import { watchStall } from './stall.ts';
 import type { SyncChannel } from './sync-channel.ts';
 import { noLogId } from './sync-frames.ts';
-import { isWholeLog } from './sync-boundary.ts';
+import { readHorizon } from './sync-boundary.ts';
 import { followLog } from './sync-follow.ts';
 import type { FollowDeps, FollowResult, Progress } from './sync-follow.ts';
 import { serveLog } from './sync-log.ts';
@@ -34,8 +33,6 @@ const maxServed = 32;
 const retryMs = 1_000;
 /** How often progress is logged and kept. */
 const progressMs = 5_000;
-/** Our oldest messages: half of them are in every log that reaches as far back as ours. About 1 MiB of ids. */
-const horizonPage = { limit: 8_192, maxBytes: 16 * 1024 * 1024 };
 /** A pass that brought so many is told of at its end. */
 const toldMessages = 1_000;
 
@@ -263,16 +260,9 @@ export class CatchUp implements AsyncDisposable {
       submit: (bytes) => submit(bytes, `peer:${peerId}`),
       heldCount: () => store.lastSeq - goneCount + Math.max(pointCount, store.entryPointCount),
       isEmpty: () => store.messageCount === 0,
-      readHorizon: () => this.#readHorizon(),
+      readHorizon: () => readHorizon(store),
       wait: (delayMs) => this.#wait(delayMs),
     };
-  }
-
-  async #readHorizon(): Promise<ReadonlySet<string> | undefined> {
-    const { store } = this.#deps;
-    if (await isWholeLog(store)) return undefined;
-    const oldest = await store.readLog({ ...horizonPage, fromSeq: store.cutSeq + 1 });
-    return new Set(oldest.map(({ id }) => messageIdHex(id)));
   }
 
   /** Until that is done, the neighbour cannot bring us up to date. */

@@ -27,6 +27,18 @@ export async function isWholeLog(log: BoundedLog): Promise<boolean> {
   return points.every(({ id }) => messageIdHex(id) === messageIdHex(genesisId));
 }
 
+/** Our oldest messages: half of them are in every log that reaches as far back as ours. About 1 MiB of ids. */
+const horizonPage = { limit: 8_192, maxBytes: 16 * 1024 * 1024 };
+
+/** The ids, as hex, that a log begins with which is not whole. */
+export async function readHorizon(
+  log: BoundedLog & Pick<Store, 'readLog'>,
+): Promise<ReadonlySet<string> | undefined> {
+  if (await isWholeLog(log)) return undefined;
+  const oldest = await log.readLog({ ...horizonPage, fromSeq: log.cutSeq + 1 });
+  return new Set(oldest.map(({ id }) => messageIdHex(id)));
+}
+
 // ---- the side that has the log ----
 
 /** One page of entry points, and the cut they belong to. */

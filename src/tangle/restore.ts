@@ -30,15 +30,15 @@ export async function tipsFromLog(store: TipSource, floorSeq = 0): Promise<Messa
   let seen = 0;
   let beforeSeq = Number.MAX_SAFE_INTEGER;
   while (seen < tipScanMessages || tips.length === 0) {
-    const page = await store.readLogBackwards({ beforeSeq, limit: pageSize });
+    const read = await store.readLogBackwards({ beforeSeq, limit: pageSize });
+    const page = read.filter(({ seq }) => seq > floorSeq);
     for (const record of page) {
       beforeSeq = record.seq;
-      if (record.seq <= floorSeq) break;
       if (record.isLazy) continue;
       if (!named.has(messageIdHex(record.id))) tips.push(record.id);
       for (const parent of decodeMessage(record.bytes).parents) named.add(messageIdHex(parent));
     }
-    if (page.length < pageSize || beforeSeq <= floorSeq) break;
+    if (page.length < pageSize) break;
     seen += page.length;
   }
   return tips.length === 0 ? tipsBelowCut(store, named) : tips.toReversed();

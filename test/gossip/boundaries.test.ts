@@ -33,6 +33,8 @@ function pointsOf({ tangle }: TestNode): Promise<readonly EntryPointRecord[]> {
 const heldPoints = async (node: TestNode): Promise<number> =>
   (await pointsOf(node)).filter(({ isHeld }) => isHeld).length;
 
+const tipsOf = ({ tangle: { tips } }: TestNode): string[] => tips.select().map(messageIdHex);
+
 /** Many messages on the genesis, and a child of each: as many entry points when the first half is cut. */
 function aWideTangle(width: number): TestMessage[] {
   const below = Array.from({ length: width }, (_, n) => aMessage({ data: `below ${n}` }));
@@ -132,7 +134,6 @@ describe('a pruned log', () => {
     await attach(server, tangle.slice(10));
     await cutTo(server, 30);
     const newest = [messageIdHex(tangle[59]!.id)];
-    const tipsOf = ({ tangle: { tips } }: TestNode) => tips.select().map(messageIdHex);
     {
       await using node = await openTestNode(wish);
       // A message that it alone has, from before the gap: others could make nothing of its children.
