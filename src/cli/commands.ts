@@ -9,6 +9,7 @@ import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
 import { dbRepair } from './db-repair.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
+import { proxy } from './proxy.ts';
 import { read } from './read.ts';
 import { restore } from './restore.ts';
 import { run } from './run.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   tokenCreate,
   tokenList,
   tokenRevoke,
+  proxy,
   config,
   backup,
   restore,

@@ -9,6 +9,7 @@ import { scopes } from '../../src/api/scopes.ts';
 import type { RouteScope } from '../../src/api/scopes.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api } from '../../src/api/server.ts';
+import { closedPaths } from '../../src/proxies/plan.ts';
 import { appParts, ask, errorOf, openTestApi, post, standIns } from './harness.ts';
 
 interface Declared {
@@ -51,6 +52,13 @@ describe('routes', () => {
     expect(routes.filter(({ scope }) => scope === 'admin').map(({ url }) => url)).toContain(
       '/api/v1/peers',
     );
+  });
+
+  it('of the owner are those that proxies keep inside', () => {
+    const open = routes
+      .filter(({ scope }) => scope === 'admin')
+      .filter(({ url }) => !closedPaths.some((path) => url === path || url.startsWith(`${path}/`)));
+    expect(open).toEqual([]);
   });
 
   const incomplete: Readonly<Record<string, RouteShorthandOptions>> = {
