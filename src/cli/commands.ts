@@ -8,6 +8,7 @@ import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
 import { dbRepair } from './db-repair.ts';
+import { dbVerify } from './db-verify.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { proxy } from './proxy.ts';
 import { read } from './read.ts';
@@ -30,6 +31,7 @@ export const commands: readonly Command[] = [
   config,
   backup,
   restore,
+  dbVerify,
   dbRepair,
   dbReindex,
   benchPow,

@@ -57,3 +57,10 @@ export function lastSeqUnder(epochs: readonly Epoch[], logId: Buffer): number | 
   if (position < 0) return undefined;
   return (epochs[position + 1]?.firstSeq ?? Infinity) - 1;
 }
+
+/** Whether a message was given this number and none of the later epochs says that it was lost. */
+export function isGiven(epochs: readonly Epoch[], seq: number): boolean {
+  const position = epochs.findLastIndex(({ firstSeq }) => firstSeq <= seq);
+  if (position < 0) return false;
+  return epochs.slice(position + 1).every(({ lastSeqBefore }) => seq <= lastSeqBefore);
+}

@@ -29,10 +29,8 @@ import {
 } from './layout.ts';
 import type { Network } from './layout.ts';
 import { drawLogId } from './log-state.ts';
+import { RecentSeqs } from './recent-seqs.ts';
 import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
-
-/** Ids in memory, with their seqs: parents are mostly young. Some 120 bytes each. */
-const maxRecentIds = 100_000;
 
 export interface RebuildSource {
   readonly dataDir: string;
@@ -70,8 +68,7 @@ export class Rebuild implements AsyncDisposable {
   readonly #log: Database;
   readonly #index: Index;
   readonly #indexDb: Database;
-  #young = new Map<string, number>();
-  #old = new Map<string, number>();
+  readonly #recent = new RecentSeqs();
   #epoch: { readonly firstSeq: number; readonly logId: Buffer };
   #messageCount = 0;
   #lastSeq: number;
@@ -126,7 +123,7 @@ export class Rebuild implements AsyncDisposable {
     const entries: IndexEntry[] = [];
     for (const { record, message } of decoded) {
       const { seq, id, isLazy } = record;
-      if (this.#seqOf(idText(id)) !== undefined) {
+      if (this.#recent.get(idText(id)) !== undefined) {
         if (this.#source.isLenient) continue;
         return this.#refuse(batch, record, 'repeated');
       }
@@ -140,7 +137,7 @@ export class Rebuild implements AsyncDisposable {
       if (seq !== this.#lastSeq + 1) this.#putEpoch(batch, seq, this.#lastSeq);
       batch.put(messageKey(seq), encodeRecord(stored));
       entries.push({ seq, id, isLazy, parentSeqs, indexKey: indexKeyOf(message) });
-      this.#remember(idText(id), seq);
+      this.#recent.add(idText(id), seq);
       this.#lastSeq = seq;
     }
     await commit(batch, { sync: false });
@@ -167,7 +164,7 @@ export class Rebuild implements AsyncDisposable {
     const seqs: number[] = [];
     for (const id of parents) {
       const key = idText(id);
-      const seq = this.#seqOf(key);
+      const seq = this.#recent.get(key);
       if (!this.#need(key, child, seq === undefined)) return undefined;
       if (seq !== undefined) seqs.push(seq);
       else if (key === idText(genesisId)) seqs.push(0);
@@ -197,23 +194,11 @@ export class Rebuild implements AsyncDisposable {
   // ---- ids ----
 
   async #recall(ids: readonly MessageId[]): Promise<void> {
-    const unknown = ids.filter((id) => this.#seqOf(idText(id)) === undefined);
+    const unknown = ids.filter((id) => this.#recent.get(idText(id)) === undefined);
     for (const [position, seq] of (await this.#index.locate(unknown)).entries()) {
       const id = unknown[position];
-      if (id !== undefined && seq !== undefined) this.#remember(idText(id), seq);
+      if (id !== undefined && seq !== undefined) this.#recent.add(idText(id), seq);
     }
-  }
-
-  #seqOf(key: string): number | undefined {
-    return this.#young.get(key) ?? this.#old.get(key);
-  }
-
-  /** Two generations: at least as many as one append names stay. */
-  #remember(key: string, seq: number): void {
-    this.#young.set(key, seq);
-    if (this.#young.size < maxRecentIds / 2) return;
-    this.#old = this.#young;
-    this.#young = new Map();
   }
 
   // ---- the end ----
