@@ -32,9 +32,15 @@ export interface Meters {
   readonly rate: Pick<RateMeter, 'perSecond'>;
   readonly pow: Pick<PowService, 'status'> | undefined;
   readonly network: {
-    readonly gossip: Pick<Network['gossip'], 'neighbours' | 'totals' | 'banned' | 'queuedBytes'>;
-    readonly fetcher: Pick<Network['fetcher'], 'wantedCount'>;
-    readonly catchUp: Pick<Network['catchUp'], 'state'>;
+    readonly gossip: Pick<
+      Network['gossip'],
+      'neighbours' | 'totals' | 'banned' | 'queuedBytes' | 'tallies'
+    >;
+    readonly fetcher: Pick<Network['fetcher'], 'wantedCount' | 'counts'>;
+    readonly catchUp: Pick<
+      Network['catchUp'],
+      'state' | 'readings' | 'takenMessages' | 'toldBytes'
+    >;
   };
   readonly health: () => readonly HealthCheck[];
   readonly spare: () => Spare;
@@ -141,6 +147,7 @@ function* mqttSamples(status: MqttStatus): Generator<Sample, void, undefined> {
 function* gossipSamples(network: Meters['network']): Generator<Sample, void, undefined> {
   const { gossip, catchUp } = network;
   yield* countsOf(gossip.totals(), 'iota_gossip_node', {});
+  yield* talliedSamples(network);
   yield ['midge_gossip_queued_bytes', gossip.queuedBytes];
   yield ['midge_gossip_banned_peers', gossip.banned.peers];
   yield ['midge_gossip_banned_blocks', gossip.banned.blocks];
@@ -158,6 +165,31 @@ function* gossipSamples(network: Meters['network']): Generator<Sample, void, und
     yield ['midge_sync_behind_messages', behindMessages, { id: peerId }];
     yield ['midge_sync_behind_seconds', behindMs / 1_000, { id: peerId }];
   }
+}
+
+function* talliedSamples(network: Meters['network']): Generator<Sample, void, undefined> {
+  const { gossip, catchUp, fetcher } = network;
+  const { refused, banned, dropped, dials } = gossip.tallies;
+  let invalidCount = 0;
+  for (const [code, count] of banned) {
+    if (code !== 'FRAME_INVALID') invalidCount += count;
+    yield ['midge_gossip_bans_total', count, { code: code.toLowerCase() }];
+  }
+  yield ['iota_gossip_node_message_count', invalidCount, { type: 'invalid' }];
+  for (const [reason, count] of dropped) {
+    yield ['midge_gossip_drops_total', count, { reason: reason.toLowerCase() }];
+  }
+  for (const [reason, count] of refused) yield ['midge_gossip_refused_total', count, { reason }];
+  for (const [outcome, count] of dials) yield ['midge_gossip_dials_total', count, { outcome }];
+  yield ['midge_gossip_fetches_total', fetcher.counts.asked];
+  yield ['midge_gossip_given_up_total', fetcher.counts.not_found, { reason: 'not_found' }];
+  yield ['midge_gossip_given_up_total', fetcher.counts.below_horizon, { reason: 'below_horizon' }];
+  for (const [result, count] of catchUp.readings.counts) {
+    yield ['midge_sync_readings_total', count, { result }];
+  }
+  yield ['midge_sync_taken_messages_total', catchUp.takenMessages];
+  yield ['midge_sync_told_bytes_total', catchUp.toldBytes];
+  yield ['midge_sync_first_running', Number(catchUp.state().isFirstRunning)];
 }
 
 function* countsOf(

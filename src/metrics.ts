@@ -134,6 +134,19 @@ export const metricsTable = {
   midge_gossip_neighbours: gauge('Neighbours that are connected.', 'relation'),
   midge_gossip_queued_bytes: gauge('Bytes that wait in the send queues of all neighbours.'),
   midge_gossip_banned_peers: gauge('Peers that are kept out for harm they did.'),
+  midge_gossip_bans_total: counter(
+    'Neighbours that were banned, by the code of the error.',
+    'code',
+  ),
+  midge_gossip_drops_total: counter('Neighbours that fell silent or did not keep up.', 'reason'),
+  midge_gossip_refused_total: counter('Connections that were not let in.', 'reason'),
+  midge_gossip_dials_total: counter('Attempts to reach a neighbour.', 'outcome'),
+  midge_gossip_fetches_total: counter('Requests for missing parents.'),
+  midge_gossip_given_up_total: counter('Missing parents that were given up.', 'reason'),
+  midge_sync_readings_total: counter('Readings of the logs of neighbours.', 'result'),
+  midge_sync_taken_messages_total: counter('New messages from the logs of neighbours.'),
+  midge_sync_told_bytes_total: counter('Bytes of the own log that neighbours read.'),
+  midge_sync_first_running: gauge('1 while the first catch-up runs, else 0.'),
   midge_gossip_banned_blocks: gauge('Blocks of addresses from which no strangers are let in.'),
 
   // Each neighbour that is known or connected. Counts begin anew with each connection.

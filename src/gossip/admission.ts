@@ -13,6 +13,15 @@ export interface AdmissionLimits {
   readonly maxUnknownPerBlock: number;
 }
 
+export const refusals = [
+  'banned',
+  'address block is banned',
+  'no neighbours wanted',
+  'too many unknown neighbours',
+  'too many from one address block',
+] as const;
+export type Refusal = (typeof refusals)[number];
+
 export interface House {
   /** A peer id, or a block of addresses. */
   readonly isBanned: (who: string) => boolean;
@@ -28,7 +37,7 @@ export interface House {
  * Why a peer may not stay; undefined when it may. A node that was told of no neighbours is alone on
  * purpose: strangers' private Tangles must not merge.
  */
-export function refusal(guest: Guest, house: House, limits: AdmissionLimits): string | undefined {
+export function refusal(guest: Guest, house: House, limits: AdmissionLimits): Refusal | undefined {
   if (house.isBanned(guest.peerId)) return 'banned';
   if (house.isKnown(guest.peerId)) return undefined;
   if (house.knownCount === 0 && !house.isDiscovering) return 'no neighbours wanted';

@@ -10,8 +10,9 @@ import { Boundaries } from './boundaries.ts';
 import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
 import { isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
-import type { Followed, NeighbourProgress } from './followed.ts';
+import type { CatchUpState, Followed } from './followed.ts';
 import { logAnswers } from './limits.ts';
+import { Tally } from './tally.ts';
 import { watchStall } from './stall.ts';
 import type { SyncChannel } from './sync-channel.ts';
 import { noLogId } from './sync-frames.ts';
@@ -55,17 +56,18 @@ export interface CatchUpDeps {
   readonly log: Logger;
 }
 
-export interface CatchUpState {
-  /** No log was read to its end since the start, or since a boundary was taken over, and one is being read. */
-  readonly isFirstRunning: boolean;
-  /** A log was read to its end since the start. */
-  readonly hasCaughtUp: boolean;
-  /** Those that speak catch-up. */
-  readonly neighbours: readonly NeighbourProgress[];
-}
-
 export class CatchUp implements AsyncDisposable {
   readonly #deps: CatchUpDeps;
+  /** How readings of logs ended. */
+  readonly readings = new Tally<FollowResult | 'failed'>([
+    'caught-up',
+    'below-cut',
+    'gap',
+    'failed',
+  ]);
+  /** Since the start: new messages from the logs of others, and bytes of our own log told to others. */
+  takenMessages = 0;
+  toldBytes = 0;
   readonly #neighbours = new Map<string, Followed>();
   readonly #answers: Allowance;
   readonly #served = new Map<string, SyncChannel>();
@@ -130,7 +132,10 @@ export class CatchUp implements AsyncDisposable {
         await serveLog(channel, first, {
           log: this.#deps.store,
           onAnswered: stall.reset,
-          spend: (sizeBytes) => this.#answers.spend(sizeBytes),
+          spend: (sizeBytes) => {
+            this.toldBytes += sizeBytes;
+            return this.#answers.spend(sizeBytes);
+          },
         });
       }
       await channel.close();
@@ -214,6 +219,7 @@ export class CatchUp implements AsyncDisposable {
       await this.#pass(neighbour);
       await this.#deps.cursors.save();
     } catch (error) {
+      this.readings.add('failed');
       this.#onFailure(neighbour.peerId, neighbour.channel, error);
     }
     neighbour.channel = undefined;
@@ -298,6 +304,7 @@ export class CatchUp implements AsyncDisposable {
     this.#deps.cursors.set(peerId, progress.cursor);
     this.#boundaries.goesOn(peerId);
     notePage(neighbour, progress, now);
+    this.takenMessages += progress.acceptedCount;
     if (progress.acceptedCount === 0 || now - neighbour.savedAtMs < progressMs) return;
     neighbour.savedAtMs = now;
     const { behindMessages, takenMessages } = neighbour;
@@ -309,6 +316,7 @@ export class CatchUp implements AsyncDisposable {
 
   async #onResult(neighbour: Followed, result: FollowResult): Promise<void> {
     const { peerId } = neighbour;
+    this.readings.add(result);
     neighbour.hasAnswered = true;
     if (result === 'below-cut' && !neighbour.isBelowCut) {
       this.#deps.log.warn({ peerId }, 'what is missing here was pruned there');

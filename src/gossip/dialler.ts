@@ -11,6 +11,7 @@ import type { Discovery } from './discovery.ts';
 import { dialTimeoutMs } from './limits.ts';
 import type { KnownPeer } from './peers.ts';
 import type { Redial } from './redial.ts';
+import { Tally } from './tally.ts';
 
 export type FoundNodes = Pick<
   Discovery,
@@ -37,6 +38,7 @@ export interface DiallerDeps {
 }
 
 export class Dialler implements Disposable {
+  readonly dials = new Tally<'connected' | 'failed'>(['connected', 'failed']);
   readonly #options: DiallerOptions;
   readonly #deps: DiallerDeps;
   /** Candidates of discovery that are dialled now. */
@@ -106,7 +108,9 @@ export class Dialler implements Disposable {
       const connection = await libp2p.dial([...addresses], { signal });
       if (connection.direction === 'inbound') return;
       onStream(await connection.newStream(this.#options.protocol, { signal }), connection);
+      this.dials.add('connected');
     } catch (error) {
+      this.dials.add('failed');
       log.debug({ peerId, reason: reasonOf(error) }, 'a neighbour cannot be reached');
     }
   }

@@ -23,6 +23,15 @@ export interface NeighbourProgress {
   readonly isDelivering: boolean;
 }
 
+export interface CatchUpState {
+  /** No log was read to its end since the start, or since a boundary was taken over, and one is being read. */
+  readonly isFirstRunning: boolean;
+  /** A log was read to its end since the start. */
+  readonly hasCaughtUp: boolean;
+  /** Those that speak catch-up. */
+  readonly neighbours: readonly NeighbourProgress[];
+}
+
 export interface Followed {
   readonly peerId: string;
   readonly isTrusted: boolean;

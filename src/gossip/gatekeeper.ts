@@ -2,13 +2,14 @@
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { refusal } from './admission.ts';
-import type { AdmissionLimits, Guest } from './admission.ts';
+import { refusal, refusals } from './admission.ts';
+import type { AdmissionLimits, Guest, Refusal } from './admission.ts';
 import type { Bans } from './bans.ts';
 import { guestsOf, hangUp } from './connections.ts';
 import type { Connections } from './connections.ts';
 import type { Peers } from './peers.ts';
 import { blockOf, reachOf } from './reach.ts';
+import { Tally } from './tally.ts';
 
 export interface GatekeeperDeps {
   readonly libp2p: Connections;
@@ -20,6 +21,10 @@ export interface GatekeeperDeps {
 }
 
 export class Gatekeeper {
+  /** Connections that were not let in. */
+  readonly refused = new Tally<Refusal>(refusals);
+  /** Neighbours that were banned, by what they did. */
+  readonly punished = new Tally<ErrorCode>();
   readonly #limits: AdmissionLimits;
   readonly #deps: GatekeeperDeps;
 
@@ -28,8 +33,15 @@ export class Gatekeeper {
     this.#deps = deps;
   }
 
+  /** Lets a connection in, or counts why not. */
+  admits(guest: Guest): boolean {
+    const refused = this.refusal(guest);
+    if (refused !== undefined) this.refused.add(refused);
+    return refused === undefined;
+  }
+
   /** Why this one may not be connected; undefined when it may. */
-  refusal(guest: Guest): string | undefined {
+  refusal(guest: Guest): Refusal | undefined {
     const { libp2p, peers, bans, isDiscovering } = this.#deps;
     const isKnown = (peerId: string): boolean => peers.get(peerId) !== undefined;
     const house = {
@@ -50,6 +62,7 @@ export class Gatekeeper {
   punish(peerId: string, code: ErrorCode, address?: Multiaddr): void {
     const { bans, peers, libp2p, log } = this.#deps;
     const bannedMs = bans.add(peerId);
+    this.punished.add(code);
     const addresses = guestsOf(libp2p, (id) => id === peerId).map((guest) => guest.address);
     const blocks = peers.get(peerId)
       ? new Set<string>()

@@ -26,6 +26,7 @@ import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
 import { Redial } from './redial.ts';
 import { Senders, senderKey } from './senders.ts';
+import { Tally } from './tally.ts';
 import { peerIdOf } from '../tangle/tickets.ts';
 
 /** Places for messages whose senders are remembered; 1 MiB. */
@@ -63,6 +64,14 @@ export interface NeighbourEvent {
   readonly isConfigured: boolean;
 }
 
+export interface GossipTallies {
+  readonly refused: ReadonlyMap<string, number>;
+  /** By the code of the error. */
+  readonly banned: ReadonlyMap<ErrorCode, number>;
+  readonly dropped: ReadonlyMap<string, number>;
+  readonly dials: ReadonlyMap<string, number>;
+}
+
 export interface SolidMessage {
   readonly id: MessageId;
   readonly bytes: Uint8Array;
@@ -91,6 +100,8 @@ export class Gossip implements AsyncDisposable {
   readonly #neighbours = new Map<string, Neighbour>();
   /** Of the streams that are gone. */
   readonly #past = noMetrics();
+  /** For no crime. */
+  readonly #dropped = new Tally<'SILENT' | 'SLOW'>(['SILENT', 'SLOW']);
   #isClosing = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -150,7 +161,7 @@ export class Gossip implements AsyncDisposable {
   /** To be called once. */
   async start(): Promise<void> {
     const { host } = this.#deps;
-    host.setGate((peerId, address) => this.#gate.refusal({ peerId, address }) === undefined);
+    host.setGate((peerId, address) => this.#gate.admits({ peerId, address }));
     await host.libp2p.handle(this.#protocol, (stream, connection) => {
       this.#adopt(stream, connection);
     });
@@ -208,6 +219,16 @@ export class Gossip implements AsyncDisposable {
   /** Waiting to be sent, to all neighbours together. */
   get queuedBytes(): number {
     return [...this.#neighbours.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+  }
+
+  /** Since the start, by name. */
+  get tallies(): GossipTallies {
+    return {
+      refused: this.#gate.refused.counts,
+      banned: this.#gate.punished.counts,
+      dropped: this.#dropped.counts,
+      dials: this.#dialler.dials.counts,
+    };
   }
 
   get banned(): Bans['counts'] {
@@ -315,6 +336,7 @@ export class Gossip implements AsyncDisposable {
       this.#gate.punish(peerId, fault, link.connection.remoteAddr);
       return;
     }
+    this.#dropped.add(fault);
     this.#deps.log.warn({ peerId, code: fault }, 'a neighbour is dropped');
     hangUp(this.#deps.host.libp2p, peerId);
   }

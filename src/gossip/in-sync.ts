@@ -1,7 +1,6 @@
 // Whether this node has what its neighbours have, by the logs of those that speak catch-up. Pure. A neighbour of
 // another make has no log to follow and counts while its heartbeats come; what waits for parents counts nowhere.
-import type { CatchUpState } from './catch-up.ts';
-import type { NeighbourProgress } from './followed.ts';
+import type { CatchUpState, NeighbourProgress } from './followed.ts';
 
 /** A node that lacks more of a neighbour's log, or lacks something for longer, is not in sync. */
 export const maxBehindMessages = 1_000;

@@ -168,8 +168,10 @@ export class Neighbour {
         this.#answer(frame.id);
         break;
       case 'milestone-request':
-        // What is not held is not answered, and this node holds no milestones.
         this.metrics.receivedMilestoneRequests += 1;
+        // What is not held is not answered: without keys that milestones are signed with, no message is one,
+        // not even the latest. It costs as much of the budget as a request that is answered.
+        this.#requests.take(1);
         break;
       case 'heartbeat':
         this.metrics.receivedHeartbeats += 1;

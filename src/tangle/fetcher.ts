@@ -92,6 +92,9 @@ export class Fetcher implements Disposable {
     this.#rest();
   }
 
+  /** Requests that were sent, and ids that were given up, since the start. */
+  readonly counts = { asked: 0, not_found: 0, below_horizon: 0 };
+
   get wantedCount(): number {
     return this.#wanted.size;
   }
@@ -188,7 +191,9 @@ export class Fetcher implements Disposable {
     this.#wanted.delete(key);
     this.#wanted.set(key, wanted);
     const asker = this.#candidates(wanted).find((peerId) => this.#deps.request(peerId, wanted.id));
-    if (asker !== undefined) wanted.asked.push({ peerId: asker, atMs });
+    if (asker === undefined) return;
+    this.counts.asked += 1;
+    wanted.asked.push({ peerId: asker, atMs });
   }
 
   #candidates({ likely, asked }: Wanted): readonly string[] {
@@ -253,6 +258,7 @@ export class Fetcher implements Disposable {
 
   #remember(key: string, state: MissingReport['state'], asked: readonly Asked[]): void {
     const againMs = this.#deps.clock.now() + this.#limits.restMs;
+    if (state !== 'asking') this.counts[state] += 1;
     this.#givenUp.delete(key);
     this.#givenUp.set(key, { state, asked, againMs });
     const [oldest] = this.#givenUp.keys();

@@ -4,6 +4,8 @@ import type { ErrorCode } from '../../src/errors.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
 import { rejected } from '../../src/tangle/outcome.ts';
 import { aMessage } from '../support/messages.ts';
+import { testNetwork } from '../support/messages.ts';
+import { RawPeer, rawFrame, rawHeartbeat } from '../support/raw-peer.ts';
 import { aFolder } from '../support/folder.ts';
 import { elsewhere, openTestGossip, until } from './harness.ts';
 import type { TestGossip } from './harness.ts';
@@ -62,6 +64,48 @@ describe('gossip', () => {
     expect(second.received).toEqual([messageIdHex(held.id)]);
     expect(metricsOf(first).receivedMessageRequests).toBe(2);
     expect(second.gossip.requestMessage('nobody', held.id)).toBe(false);
+  });
+
+  it('counts requests for milestones and answers none, and those of a wrong size cost the connection', async () => {
+    await using opening = new AsyncDisposableStack();
+    const victim = opening.use(await openTestGossip());
+    await victim.gossip.addNeighbour(
+      elsewhere('12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8'),
+    );
+    const peer = opening.use(await RawPeer.open());
+    const stream = await peer.connect(victim.address, testNetwork.id);
+    await stream.write(rawHeartbeat);
+    for (const index of [0, 1, 0xffffffff]) {
+      const body = Buffer.alloc(4);
+      body.writeUInt32LE(index);
+      await stream.write(rawFrame(1, body));
+    }
+    const seen = () => victim.gossip.totals().receivedMilestoneRequests;
+    await until(() => seen() === 3);
+    expect(victim.gossip.totals()).toMatchObject({ sentMessages: 0, sentMilestoneRequests: 0 });
+    await stream.write(rawFrame(1, Buffer.alloc(5)));
+    await stream.closed;
+    expect([seen(), victim.gossip.banned.peers]).toEqual([3, 1]);
+    expect(victim.gossip.tallies.banned.get('FRAME_INVALID')).toBe(1);
+  });
+
+  it('spends the budget for requests on those for milestones too', async () => {
+    await using opening = new AsyncDisposableStack();
+    const held = aMessage({ data: 'held' });
+    const victim = opening.use(await openTestGossip({ held: [held] }));
+    await victim.gossip.addNeighbour(
+      elsewhere('12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8'),
+    );
+    const peer = opening.use(await RawPeer.open());
+    const stream = await peer.connect(victim.address, testNetwork.id);
+    // The clock stands still, so what is spent does not come back.
+    const all = Array.from({ length: 2_000 }, () => rawFrame(1, Buffer.alloc(4)));
+    await stream.write(Buffer.concat([...all, rawFrame(3, held.id)]));
+    await until(() => victim.gossip.totals().receivedMessageRequests === 1);
+    expect(victim.gossip.totals().sentMessages).toBe(0);
+    victim.clock.advance(1_000);
+    await stream.write(rawFrame(3, held.id));
+    await until(() => victim.gossip.totals().sentMessages === 1);
   });
 
   it('carries thousands of messages in order', async () => {

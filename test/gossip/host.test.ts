@@ -30,6 +30,25 @@ describe('the host', () => {
     });
   });
 
+  it('holds no more connections than its owner allows', async () => {
+    await using folders = new AsyncDisposableStack();
+    const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+    await using host = await openHost({
+      dataDir: await folder(),
+      bind: anyPort,
+      maxConnections: 2,
+      maxConnectionsPerSecond: 1_000,
+    });
+    const ping = async (): Promise<string> => {
+      const guest = folders.use(await openHost({ dataDir: await folder(), bind: [] }));
+      const connection = await guest.libp2p.dial(multiaddr(host.addresses[0]));
+      return (await connection.newStream('/ipfs/ping/1.0.0')).status;
+    };
+    expect([await ping(), await ping()]).toEqual(['open', 'open']);
+    await expect(ping()).rejects.toBeInstanceOf(Error);
+    expect(host.libp2p.getConnections()).toHaveLength(2);
+  });
+
   it('lets in whom its gate lets in', async () => {
     await using folders = new AsyncDisposableStack();
     const [one, other] = [folders.use(await aFolder()), folders.use(await aFolder())];

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CatchUpState } from '../../src/gossip/catch-up.ts';
-import type { NeighbourProgress } from '../../src/gossip/followed.ts';
+import type { CatchUpState, NeighbourProgress } from '../../src/gossip/followed.ts';
 import { syncStatus } from '../../src/gossip/in-sync.ts';
 
 const neighbour = (facts: Partial<NeighbourProgress>): NeighbourProgress => ({
