@@ -66,7 +66,8 @@ export function decide(facts: PruningFacts, limits: PruningLimits): Decision {
 
 /** What the owner asks for goes below the age, but leaves the newest too. */
 export function hardFloorOf(facts: Pick<PruningFacts, 'oldestTipSeq' | 'seqBeforeNewest'>): number {
-  return Math.min(facts.oldestTipSeq - 1, facts.seqBeforeNewest(minKeptMessages));
+  // Where the genesis is a tip, there is nothing to cut, and nothing to complain of.
+  return Math.max(0, Math.min(facts.oldestTipSeq - 1, facts.seqBeforeNewest(minKeptMessages)));
 }
 
 function wishOfAge(facts: PruningFacts, { maxAgeMs }: PruningLimits): number {

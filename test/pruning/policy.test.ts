@@ -40,6 +40,15 @@ describe('the policy', () => {
     expect(decide(facts, noLimits)).toEqual({ upToSeq: 0, isBlocked: false, isTooYoung: false });
   });
 
+  it('has nothing to complain of while a new node has only the genesis', () => {
+    const facts = someFacts({ lastSeq: 0, oldestTipSeq: 0, folderBytes: MiB });
+    expect(decide(facts, { ...noLimits, maxSizeBytes: 64 * MiB })).toEqual({
+      upToSeq: 0,
+      isBlocked: false,
+      isTooYoung: false,
+    });
+  });
+
   it('goes by age as far as it was told', () => {
     const facts = someFacts({ maxAgeSeq: 40_000, minAgeSeq: 90_000 });
     expect(decide(facts, { ...noLimits, maxAgeMs: 3_600_000 }).upToSeq).toBe(40_000);
