@@ -95,6 +95,7 @@ export const errorTable = {
   // Backups and archives (src/backup/).
   BACKUP_INVALID: local('The file is not a whole backup or archive of Midge.'),
   BACKUP_FAILED: local('The backup could not be finished.'),
+  ARCHIVE_FAILED: later('The archive of pruned messages cannot be written or read.'),
   BACKUP_BUSY: later('Another backup of this node is being made.'),
 
   // Neighbours (src/gossip/).

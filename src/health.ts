@@ -10,6 +10,8 @@ import type { Store } from './storage/store.ts';
 const stuckLoopMs = 2_000;
 
 export interface HealthSources {
+  /** When pruned messages are kept. */
+  readonly archive?: { readonly failure: string | undefined } | undefined;
   readonly pruner: { readonly status: () => PruningHealth };
   readonly store: Pick<Store, 'state'>;
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
@@ -19,7 +21,13 @@ export interface HealthSources {
   };
 }
 
-export function healthChecks({ store, pruner, loop, network }: HealthSources): HealthCheck[] {
+export function healthChecks({
+  store,
+  pruner,
+  archive,
+  loop,
+  network,
+}: HealthSources): HealthCheck[] {
   const pruning = pruner.status();
   const { writable, code, damage } = store.state();
   const delayMs = Math.round(loop.maxDelayMs());
@@ -27,6 +35,7 @@ export function healthChecks({ store, pruner, loop, network }: HealthSources): H
     check('store', writable ? damage : `The store cannot write (${code ?? 'unknown'}).`),
     check('disk', whyDiskLow(pruning)),
     check('size', whyTooLarge(pruning)),
+    ...(archive === undefined ? [] : [check('archive', archive.failure)]),
     check(
       'event-loop',
       delayMs < stuckLoopMs ? undefined : `The node was stuck for ${delayMs} ms.`,

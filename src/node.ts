@@ -13,6 +13,7 @@ import { openTellers } from './balance/open.ts';
 import type { TellersDeps } from './balance/open.ts';
 import type { Spare } from './balance/spare.ts';
 import { SpareWatch } from './balance/watch.ts';
+import { Archive } from './backup/archive.ts';
 import { writeBackup } from './backup/write.ts';
 import { systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
@@ -44,7 +45,13 @@ import type { IntakeDeps } from './tangle/intake.ts';
 import { RateMeter } from './tangle/rate.ts';
 import { TipPool } from './tangle/tips.ts';
 import { explain } from './tangle/why.ts';
-import { intakeOptions, networkOptions, pruningOptions, storeOptions } from './wiring.ts';
+import {
+  archiveOptions,
+  intakeOptions,
+  networkOptions,
+  pruningOptions,
+  storeOptions,
+} from './wiring.ts';
 
 export interface NodeDeps {
   readonly log: Logger;
@@ -209,8 +216,23 @@ interface Tangle extends AsyncDisposable {
   readonly tips: TipPool;
   readonly intake: Intake;
   readonly pruner: Pruner;
+  readonly archive: Archive | undefined;
   readonly rate: RateMeter;
   readonly feed: SolidFeed;
+}
+
+function openArchive(
+  config: Config,
+  store: Store,
+  { log, clock = systemClock }: NodeDeps,
+): Promise<Archive> | undefined {
+  const options = archiveOptions(config);
+  if (options === undefined) return undefined;
+  return Archive.open(options, {
+    logId: () => store.logId,
+    now: () => clock.now(),
+    log: log.child({ component: 'archive' }),
+  });
 }
 
 /** The node without its windows: the store, what is kept in memory of it, and the door. */
@@ -247,10 +269,13 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
     }),
   );
   await intake.restore();
+  const archive = await openArchive(config, store, deps);
+  if (archive !== undefined) opening.use(archive);
   pruner = opening.use(
     await openPruning(pruningOptions(config), {
       store,
       tips: () => tips.all(),
+      archive: archive?.append,
       clock,
       log: log.child({ component: 'pruning' }),
     }),
@@ -261,6 +286,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
     tips,
     intake,
     pruner,
+    archive,
     rate,
     feed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

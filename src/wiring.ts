@@ -1,6 +1,8 @@
 // From the settings to the options of each room. Only here do rooms and settings meet.
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
+import type { ArchiveOptions } from './backup/archive.ts';
 import type { Config } from './config/schema.ts';
+import { TangleError } from './errors.ts';
 import type { NetworkOptions } from './gossip/network.ts';
 import { networkIdOf } from './protocol/ids.ts';
 import type { PruningOptions } from './pruning/open.ts';
@@ -22,6 +24,21 @@ export function pruningOptions(config: Config): PruningOptions {
     dataDir: resolve(config.dataDir),
     maxParentAgeMs: config.tangle.maxParentAgeMs,
   };
+}
+
+/** Undefined when what is pruned is to be gone. Throws CONFIG_INVALID. */
+export function archiveOptions(config: Config): ArchiveOptions | undefined {
+  const { archive } = config.pruning;
+  if (archive === undefined) return undefined;
+  const folder = resolve(archive);
+  // There it would count towards the size that pruning keeps to, and nothing would ever be pruned enough.
+  if (!relative(resolve(config.dataDir), folder).startsWith('..')) {
+    throw new TangleError(
+      'CONFIG_INVALID',
+      `pruning.archive is ${folder}, inside of the data folder; name a folder outside of it.`,
+    );
+  }
+  return { folder, network: storeOptions(config).network };
 }
 
 export function networkOptions(config: Config): NetworkOptions {

@@ -64,6 +64,14 @@ describe('health', () => {
     expect(failing(sources({ delayMs: 1_999 }))).toEqual([]);
   });
 
+  it('names an archive that cannot be written', () => {
+    const archive = { failure: 'The archive cannot be written.' };
+    expect(failing({ ...sources({}), archive })).toEqual([
+      'archive: The archive cannot be written.',
+    ]);
+    expect(failing({ ...sources({}), archive: { failure: undefined } })).toEqual([]);
+  });
+
   it('names a disk that is nearly full and a folder that is too large', () => {
     expect(
       failing(sources({ pruning: { isDiskLow: true, slowedMs: 5, isBlocked: true } })),

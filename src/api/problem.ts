@@ -109,6 +109,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   STORE_DAMAGED: 500,
   BACKUP_INVALID: 500,
   BACKUP_FAILED: 500,
+  ARCHIVE_FAILED: 500,
   CONFIG_INVALID: 500,
   ADDRESS_IN_USE: 500,
   USAGE_INVALID: 500,

@@ -1,17 +1,19 @@
 // midge read: shows a message, or the newest messages under an index, of a running node.
+import { resolve } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { makeNodeClient } from './client.ts';
 import type { NodeClient } from './client.ts';
 import { jsonFlag, nodeFlag, parameterAt } from './command.ts';
 import type { Command } from './command.ts';
 import { jsonLine } from './escape.ts';
-import { indexHexOf, indexWords } from './index-key.ts';
-import { alignColumns, counted } from './layout.ts';
-import { messagePreview, messageView } from './message-view.ts';
+import { indexHexOf } from './index-key.ts';
+import { messageView } from './message-view.ts';
 import { nodeUrlOf } from './node-url.ts';
-import type { FoundReply, MessageReply } from './replies.ts';
+import { isId, listView } from './read-view.ts';
+import type { ListedMessage, View } from './read-view.ts';
 
 const limitFlag = '--limit';
+const archiveFlag = '--archive';
 const defaultLimit = 10;
 const maxLimit = 1000;
 
@@ -27,32 +29,41 @@ export const read: Command = {
       placeholder: 'N',
       description: `Messages of an index to show, the newest [${defaultLimit}].`,
     },
+    {
+      flag: archiveFlag,
+      placeholder: 'FOLDER',
+      description:
+        'Look among pruned messages, in a folder that pruning.archive filled; no node is asked.',
+    },
   ],
   details:
     'What has 64 hex digits is a message id, all else an index: a text, or 0x and hex. Bytes that are no text are shown as a hex dump; control characters are escaped.',
   examples: [
     ['midge read greetings', 'the newest messages under an index'],
     ['midge read 0x00ff --limit 100 --json', 'a binary index, for a script'],
+    ['midge read greetings --archive /mnt/nas/archive', 'what was pruned'],
   ],
   run: async (call) => {
     const wanted = parameterAt(call, 0);
     const limit = limitOf(call.flags.get(limitFlag));
-    const node = makeNodeClient(nodeUrlOf(call));
-    const found = /^[0-9a-f]{64}$/i.test(wanted)
-      ? await readMessage(node, wanted.toLowerCase())
-      : await readIndex(node, indexHexOf(wanted), limit);
+    const folder = call.flags.get(archiveFlag);
+    const found = await (folder === undefined
+      ? readNode(makeNodeClient(nodeUrlOf(call)), wanted, limit)
+      : readPruned(resolve(folder), wanted, limit));
     call.print(call.flags.has(jsonFlag.flag) ? jsonLine(found.json) : found.text);
   },
 };
 
-/** The same for a script and for a person. */
-interface View {
-  readonly json: unknown;
-  readonly text: string;
+async function readPruned(folder: string, wanted: string, limit: number): Promise<View> {
+  // Imported here, so that reading from a node starts without what archives need.
+  const { readArchive } = await import('./read-archive.ts');
+  return readArchive(folder, wanted, limit);
 }
 
-interface ListedMessage extends MessageReply {
-  readonly messageId: string;
+function readNode(node: NodeClient, wanted: string, limit: number): Promise<View> {
+  return isId(wanted)
+    ? readMessage(node, wanted.toLowerCase())
+    : readIndex(node, indexHexOf(wanted), limit);
 }
 
 async function readMessage(node: NodeClient, messageId: string): Promise<View> {
@@ -68,17 +79,6 @@ async function readIndex(node: NodeClient, indexHex: string, limit: number): Pro
   }
   const { index, count } = found;
   return { json: { index, count, messages }, text: listView(found, messages) };
-}
-
-/** Newest first, a line each. */
-export function listView(found: FoundReply, messages: readonly ListedMessage[]): string {
-  const { count, maxResults, index } = found;
-  const words = indexWords(index);
-  if (count === 0) return `There are no messages under ${words}.`;
-  const total = count < maxResults ? counted(count, 'message') : `${count} messages or more`;
-  const title = `${total} under ${words}, newest first`;
-  const rows = messages.map((message) => [message.messageId, messagePreview(message)]);
-  return [title, '', alignColumns(rows)].join('\n');
 }
 
 function limitOf(text: string | undefined): number {

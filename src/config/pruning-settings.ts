@@ -38,6 +38,15 @@ export const pruningSettings = Type.Object(
         maximum: 1024 * TiB,
       }),
     ),
+    archive: Type.Optional(
+      Type.String({
+        description:
+          'Folder of the archive: what is pruned is kept there, in compressed files. When not given, it is gone.',
+        placeholder: 'FOLDER',
+        allowed: 'the path of a folder',
+        minLength: 1,
+      }),
+    ),
     maxPinnedBytes: Type.Integer({
       description: 'Most bytes of messages that are kept because they are pinned.',
       default: 16 * MiB,

@@ -42,7 +42,7 @@ export interface PrunerDeps extends Omit<GuardDeps, 'store'> {
   readonly tips: () => readonly MessageId[];
   readonly measure: () => Promise<Disk>;
   /** Sees what goes before it goes. */
-  readonly archive?: CutWish['before'];
+  readonly archive?: CutWish['before'] | undefined;
   readonly clock: Clock;
   /** Milliseconds that count evenly. */
   readonly evenMs: () => number;

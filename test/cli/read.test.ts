@@ -1,5 +1,9 @@
+import { Archive } from '../../src/backup/archive.ts';
+import { silentLogger } from '../../src/log.ts';
+import { messageIdHex } from '../../src/protocol/ids.ts';
+import { aRecord, network } from '../storage/support.ts';
 import { describe, expect, it } from 'vitest';
-import { midge, openFakeNode } from './midge.ts';
+import { midge, newFolder, openFakeNode } from './midge.ts';
 import type { Answer } from './midge.ts';
 
 const ids = ['11', '22', '33'].map((byte) => byte.repeat(32));
@@ -65,5 +69,33 @@ describe.concurrent('midge read', () => {
     const { code, stderr } = await midge(['read', 'ff'.repeat(32), '--node', node.url]);
     expect(code).toBe(1);
     expect(stderr).toBe('midge: There is no such message. (HTTP 404, message_not_found)\n');
+  });
+});
+
+describe('midge read --archive', () => {
+  it('shows pruned messages by id and by index, without a node', async () => {
+    const folder = newFolder();
+    const records = Array.from({ length: 12 }, (_, at) => ({
+      ...aRecord({ index: 'kept' }),
+      seq: at + 1,
+    }));
+    {
+      await using archive = await Archive.open(
+        { folder, network },
+        { logId: () => 'aa'.repeat(16), now: () => 0, log: silentLogger },
+      );
+      await archive.append(records);
+    }
+    const newest = messageIdHex(records[11]!.id);
+    const byKey = await midge(['read', 'kept', '--archive', folder, '--limit', '2']);
+    expect(byKey.stdout).toMatch(/^12 messages under kept, newest first\n/);
+    expect(byKey.stdout.split('\n')[2]).toContain(newest);
+    const json = await midge(['read', 'kept', '--archive', folder, '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ count: 12, damaged: [] });
+    const byId = await midge(['read', newest, '--archive', folder]);
+    expect(byId.stdout).toContain(`message  ${newest}`);
+    const none = await midge(['read', '00'.repeat(32), '--archive', folder]);
+    expect(none).toMatchObject({ code: 1, stdout: '' });
+    expect(none.stderr).toContain('There is no message');
   });
 });

@@ -7,6 +7,7 @@ import type { Setting } from '../../src/config/settings.ts';
 
 /** For each setting that is text: what it takes, and what lies just outside. */
 const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> = {
+  'pruning.archive': { allowed: ['x', '/mnt/nas/archive'], refused: [''] },
   dataDir: { allowed: ['x', '/var/lib/midge', 'with space'], refused: [''] },
   'api.bind': {
     allowed: ['127.0.0.1:0', 'localhost:65535', '[::1]:14265', '0.0.0.0:1', 'my-host.example:80'],
