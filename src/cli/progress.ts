@@ -3,6 +3,7 @@ import { Presets, SingleBar } from 'cli-progress';
 
 const frames = Array.from('⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏');
 const frameMs = 100;
+const usualColumns = 80;
 const clearLine = '\r\u001B[K';
 
 /** Shows `label` and the seconds that passed while `work` runs; silent where nobody watches. */
@@ -43,8 +44,8 @@ export function openStatusLine(): StatusLine {
   return {
     show: (text) => {
       isShown = true;
-      // A line that wraps could not be cleared.
-      stderr.write(clearLine + text.slice(0, stderr.columns - 1));
+      // A line that wraps could not be cleared; some terminals say that they are 0 columns wide.
+      stderr.write(clearLine + text.slice(0, (stderr.columns || usualColumns) - 1));
     },
     clear,
     [Symbol.dispose]: clear,
