@@ -5,13 +5,12 @@ import { TangleError, errorTable } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Store } from '../storage/store.ts';
 import type { Outcome } from '../tangle/outcome.ts';
-import { Allowance } from './allowance.ts';
 import { Boundaries } from './boundaries.ts';
 import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
 import { isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
 import type { CatchUpState, Followed } from './followed.ts';
-import { logAnswers } from './limits.ts';
+import { LogServer } from './log-server.ts';
 import { Tally } from './tally.ts';
 import { watchStall } from './stall.ts';
 import type { SyncChannel } from './sync-channel.ts';
@@ -19,7 +18,6 @@ import { noLogId } from './sync-frames.ts';
 import { readHorizon } from './sync-boundary.ts';
 import { followLog } from './sync-follow.ts';
 import type { FollowDeps, FollowResult, Progress } from './sync-follow.ts';
-import { serveLog } from './sync-log.ts';
 import type { Cursor, ReadableLog } from './sync-log.ts';
 
 /** Each neighbour's log is looked at this often: a tip that was lost is named by nobody else. */
@@ -28,8 +26,6 @@ const intervalMs = 30_000;
 const nudgeMs = 1_000;
 /** Logs read at the same time; each holds about 600 KiB. */
 const maxPasses = 4;
-/** Neighbours served at the same time, once each; each holds about 300 KiB. */
-const maxServed = 32;
 /** Who waits for its turn is looked at this often. */
 const retryMs = 1_000;
 /** How often progress is logged and kept. */
@@ -65,12 +61,10 @@ export class CatchUp implements AsyncDisposable {
     'gap',
     'failed',
   ]);
-  /** Since the start: new messages from the logs of others, and bytes of our own log told to others. */
+  /** New ones from the logs of others since the start. */
   takenMessages = 0;
-  toldBytes = 0;
   readonly #neighbours = new Map<string, Followed>();
-  readonly #answers: Allowance;
-  readonly #served = new Map<string, SyncChannel>();
+  readonly #server: LogServer;
   readonly #running = new Set<Promise<void>>();
   readonly #boundaries: Boundaries;
   #isFirstDone = false;
@@ -80,7 +74,11 @@ export class CatchUp implements AsyncDisposable {
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
     this.#boundaries = new Boundaries({ ...deps, onChanged: deps.onBoundary });
-    this.#answers = new Allowance(logAnswers, deps);
+    this.#server = new LogServer({
+      ...deps,
+      onNudge: (peerId) => this.#onNudge(peerId),
+      onFailure: (...failure) => this.#onFailure(...failure),
+    });
     if (deps.cursors.tipFloorSeq > 0) deps.onBoundary(deps.cursors.tipFloorSeq);
   }
 
@@ -119,32 +117,13 @@ export class CatchUp implements AsyncDisposable {
 
   /** A neighbour opened a channel. Never throws; done when the conversation is. */
   async accept(peerId: string, channel: SyncChannel): Promise<void> {
-    if (this.#isClosing || this.#served.has(peerId) || this.#served.size >= maxServed) {
-      channel.abort(new Error('too many conversations'));
-      return;
-    }
-    this.#served.set(peerId, channel);
-    const stall = watchStall(channel, this.#deps.setTimer);
-    try {
-      const first = await channel.receive();
-      if (first?.type === 'nudge') this.#onNudge(peerId);
-      else if (first !== undefined) {
-        await serveLog(channel, first, {
-          log: this.#deps.store,
-          onAnswered: stall.reset,
-          spend: (sizeBytes) => {
-            this.toldBytes += sizeBytes;
-            return this.#answers.spend(sizeBytes);
-          },
-        });
-      }
-      await channel.close();
-    } catch (error) {
-      this.#onFailure(peerId, channel, error);
-    } finally {
-      stall.cancel();
-      this.#served.delete(peerId);
-    }
+    if (this.#isClosing) channel.abort(new Error('the node stops'));
+    else await this.#server.accept(peerId, channel);
+  }
+
+  /** Of our own log, told to others since the start. */
+  get toldBytes(): number {
+    return this.#server.toldBytes;
   }
 
   state(): CatchUpState {
@@ -163,7 +142,7 @@ export class CatchUp implements AsyncDisposable {
     this.#isClosing = true;
     this.#cancelRetry?.();
     for (const peerId of this.#neighbours.keys()) this.leave(peerId);
-    for (const channel of this.#served.values()) channel.abort(new Error('the node stops'));
+    this.#server.close();
     await Promise.all(this.#running);
   }
 
@@ -248,7 +227,10 @@ export class CatchUp implements AsyncDisposable {
         takeBoundary: neighbour.isTrusted
           ? () => this.#takeBoundary(neighbour, channel, stall.reset)
           : undefined,
-        onAlive: stall.reset,
+        onAlive: () => {
+          stall.reset();
+          neighbour.hasAnswered = true;
+        },
         onPage: (progress) => this.#onPage(neighbour, progress),
       });
       await this.#onResult(neighbour, result);

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { SingleNodeClient } from '@iota/iota.js';
 import { expect, it } from 'vitest';
 import { aFolder } from '../support/folder.ts';
+import { openNetwork, untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
 const run = promisify(execFile);
@@ -50,4 +51,53 @@ it('neighbours are added, listed, kept over a restart and removed', async () => 
   await expect(
     midge('peers', 'list', '--node', node.url, '--data-dir', otherFolder.path),
   ).rejects.toThrow('token_invalid');
+});
+
+it('shows a connected neighbour as the nodes of the field do', async () => {
+  await using network = await openNetwork([[], [0]]);
+  const { nodes, folders, peerIds } = network;
+  await Promise.all(nodes.map(untilHealthy));
+  const [id = '', dataDir = ''] = [peerIds[1], folders[0]];
+  const client = await clientOf(nodes[0]!, dataDir);
+  let peer = await client.peer(id);
+  while (peer.gossip?.heartbeat == null) peer = await client.peer(id);
+  const count: unknown = expect.any(Number);
+  const shape = {
+    id,
+    multiAddresses: [expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3/)],
+    relation: 'known',
+    connected: true,
+    gossip: {
+      heartbeat: {
+        solidMilestoneIndex: 0,
+        prunedMilestoneIndex: 0,
+        latestMilestoneIndex: 0,
+        connectedNeighbors: count,
+        syncedNeighbors: count,
+      },
+      metrics: {
+        newMessages: count,
+        knownMessages: count,
+        receivedMessages: count,
+        receivedMessageRequests: count,
+        receivedMilestoneRequests: 0,
+        receivedHeartbeats: count,
+        sentMessages: count,
+        sentMessageRequests: count,
+        sentMilestoneRequests: 0,
+        sentHeartbeats: count,
+        droppedPackets: 0,
+      },
+    },
+  };
+  expect(peer).toStrictEqual(shape);
+  expect(await client.peers()).toStrictEqual([shape]);
+  await expect(client.peer('12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8')).rejects.toThrow(
+    'no such neighbour',
+  );
+  await nodes[1]!.kill();
+  await nodes[0]!.logged('a neighbour is gone');
+  const gone = await client.peer(id);
+  expect(gone.connected).toBe(false);
+  expect(gone).not.toHaveProperty('gossip');
 });

@@ -90,6 +90,57 @@ describe('catch-up', () => {
     expect(node.misbehaved).toEqual([]);
   });
 
+  it('is the first one once only, however much comes later', async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    const busy: Outcome = { kind: 'busy', error: new TangleError('INTAKE_BUSY') };
+    let answer: Outcome | undefined = busy;
+    await using server = await openTestNode({ dataDir: one.path });
+    await using node = await openTestNode({ dataDir: two.path, answer: () => answer });
+    const messages = aTangleOf(10);
+    await attach(server, messages.slice(0, 5));
+    await follow(node, server.host);
+    await eventually(() => expect(node.submitted.length).toBeGreaterThan(0));
+    expect(node.catchUp.state().isFirstRunning).toBe(true);
+    answer = undefined;
+    await eventually(() => {
+      node.clock.advance(100);
+      expect(node.catchUp.state().hasCaughtUp).toBe(true);
+    });
+    await attach(server, messages.slice(5));
+    answer = busy;
+    await eventually(() => {
+      node.clock.advance(30_000);
+      expect(node.catchUp.state().neighbours[0]?.isReading).toBe(true);
+    });
+    expect(node.catchUp.state().isFirstRunning).toBe(false);
+    answer = undefined;
+    await eventually(() => {
+      node.clock.advance(100);
+      expect(node.tangle.store.messageCount).toBe(10);
+    });
+  });
+
+  it('reads one log at a time from the beginning, unless that one delivers nothing', async () => {
+    await using folders = new AsyncDisposableStack();
+    const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+    await using silent = await openTestHost(await folder());
+    const opened = Promise.withResolvers<Stream>();
+    await silent.libp2p.handle(protocol, (stream) => opened.resolve(stream));
+    await using server = await openTestNode({ dataDir: await folder() });
+    await using node = await openTestNode({ dataDir: await folder() });
+    await attach(server, aTangleOf(3));
+    await follow(node, silent);
+    await opened.promise;
+    await follow(node, server.host);
+    node.clock.advance(59_000);
+    expect(node.submitted).toEqual([]);
+    await eventually(() => {
+      node.clock.advance(1_000);
+      expect(node.tangle.store.messageCount).toBe(3);
+    });
+  });
+
   it('starts over when the log is another one', async () => {
     await using folders = new AsyncDisposableStack();
     const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];

@@ -191,6 +191,18 @@ describe('gossip', () => {
     await until(() => !isUp(second));
   });
 
+  it('dials a neighbour where it was last said to be', async () => {
+    await using first = await openTestGossip();
+    await using second = await openTestGossip();
+    await second.gossip.addNeighbour(elsewhere(first.host.peerId));
+    await first.gossip.addNeighbour(elsewhere(second.host.peerId), 'old address');
+    await first.gossip.addNeighbour(second.address, 'new address');
+    await until(() => isUp(first));
+    expect(first.gossip.neighbours()).toMatchObject([
+      { alias: 'new address', multiAddresses: [second.address], relation: 'known' },
+    ]);
+  });
+
   it('passes over its own address in a list that all nodes share', async () => {
     await using folder = await aFolder();
     const first = await openTestGossip({ dataDir: folder.path });
