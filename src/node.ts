@@ -31,6 +31,7 @@ import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
 import { StartProgress } from './start-progress.ts';
+import { databaseStatus } from './pruning/forecast.ts';
 import { openPruning } from './pruning/open.ts';
 import type { Pruner } from './pruning/pruner.ts';
 import { openStore } from './storage/open.ts';
@@ -182,6 +183,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
     spare,
     peers: network.gossip,
     sync: () => network.sync(),
+    database: () => databaseStatus({ store, ...tangle.pruner.status(), nowMs: clock.now() }),
     backup: () => writeBackup({ store, network: storeOptions(config).network, nowMs: clock.now() }),
     metrics,
     onAnswer: (answer) => meterAnswer(metrics, answer),

@@ -7,6 +7,8 @@ import type { ApiServer } from './route.ts';
 import { attachRoutes } from './routes/attach.ts';
 import { backupRoutes } from './routes/backup.ts';
 import type { BackupDeps } from './routes/backup.ts';
+import { databaseRoutes } from './routes/database.ts';
+import type { DatabaseDeps } from './routes/database.ts';
 import { eventsRoutes } from './routes/events.ts';
 import type { EventsDeps } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -45,6 +47,7 @@ export interface RouteDeps
     Omit<AttachmentsDeps, 'clock'>,
     Pick<JobsDeps, 'counts' | 'log' | 'nodeNumber'>,
     BackupDeps,
+    DatabaseDeps,
     HealthDeps,
     InfoDeps,
     MetricsDeps,
@@ -80,6 +83,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   syncRoutes(app, deps);
   metricsRoutes(app, deps);
   backupRoutes(app, deps);
+  databaseRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
 }

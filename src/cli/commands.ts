@@ -8,6 +8,7 @@ import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { dbReindex } from './db-reindex.ts';
 import { dbRepair } from './db-repair.ts';
+import { dbStatus } from './db-status.ts';
 import { dbVerify } from './db-verify.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { proxy } from './proxy.ts';
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   config,
   backup,
   restore,
+  dbStatus,
   dbVerify,
   dbRepair,
   dbReindex,

@@ -32,6 +32,7 @@ export const closedPaths = [
   '/api/v1/peers',
   '/api/v1/control',
   '/api/midge/v1/backup',
+  '/api/midge/v1/database',
   '/api/midge/v1/tokens',
   '/api/midge/v1/control',
 ] as const;

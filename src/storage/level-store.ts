@@ -128,6 +128,14 @@ export class LevelStore implements Store {
     return this.#read(({ log }) => seqOlderThan(log, timeMs));
   }
 
+  messagesAbove(seq: number): number {
+    return this.#shelves.log.countFrom(seq + 1);
+  }
+
+  prunedBytesOnDisk(): Promise<number> {
+    return this.#read(({ log }) => log.prunedBytesOnDisk());
+  }
+
   compact(part: CompactionPart): Promise<void> {
     return this.#read((shelves) => compact(shelves, part));
   }

@@ -342,6 +342,11 @@ export class Log {
     this.#clearedSeq = this.#cutSeq;
   }
 
+  /** As far as LevelDB can tell from its tables. */
+  prunedBytesOnDisk(): Promise<number> {
+    return this.#db.approximateSize(messageKey(0), messageKey(this.#cutSeq + 1));
+  }
+
   /** Takes what was cleared off the disk. */
   async compactCleared(): Promise<void> {
     await this.#db.compactRange(messageKey(0), messageKey(this.#clearedSeq + 1));

@@ -113,6 +113,10 @@ export interface Store extends AsyncDisposable {
   seqBeforeNewest(count: number): number;
   /** The newest message that arrived before that time; the cut when none did. Some 25 reads. */
   seqOlderThan(timeMs: number): Promise<number>;
+  /** How many messages have a higher number. */
+  messagesAbove(seq: number): number;
+  /** What of pruned messages is still in tables of the log, as far as LevelDB can tell. */
+  prunedBytesOnDisk(): Promise<number>;
   /** Takes pruned messages off the disk, a part at a time: the log, then one piece of the index. */
   compact(part: CompactionPart): Promise<void>;
   /**

@@ -10,6 +10,7 @@ import { defaultLimits } from '../../src/api/limits.ts';
 import { problemSchema } from '../../src/api/route.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api, ApiDeps, NodeInfo } from '../../src/api/server.ts';
+import type { DatabaseInfo } from '../../src/api/routes/database.ts';
 import { scopes } from '../../src/api/scopes.ts';
 import type { Grant } from '../../src/api/scopes.ts';
 import { TangleError } from '../../src/errors.ts';
@@ -63,6 +64,27 @@ const grants: Readonly<Record<string, Grant>> = Object.fromEntries(
 
 export const asAdmin = { authorization: 'Bearer admin' };
 
+export const someDatabase: DatabaseInfo = {
+  messageCount: 3,
+  cutSeq: 0,
+  lastSeq: 3,
+  messageBytes: 900,
+  diskBytes: 5_000,
+  reclaimableBytes: 0,
+  freeBytes: 10_000,
+  oldestMs: 1,
+  newestMs: 2,
+  maxSizeBytes: undefined,
+  reserveDiskBytes: 7,
+  growth: {
+    messagesPerDay: 0,
+    bytesPerDay: 0,
+    measuredMs: 1_000,
+    daysToMaxSize: undefined,
+    daysToFullDisk: Infinity,
+  },
+};
+
 /** A healthy node that takes every draft and stores none. */
 export const standIns: ApiDeps = {
   attach: takingAttach().attach,
@@ -91,6 +113,7 @@ export const standIns: ApiDeps = {
     list: () => Promise.resolve([]),
     revoke: () => Promise.reject(new TangleError('TOKEN_UNKNOWN')),
   },
+  database: () => Promise.resolve(someDatabase),
   backup: () => Readable.from([Buffer.from('a backup')]),
   metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),

@@ -45,7 +45,7 @@ describe.concurrent('midge', () => {
   it('tells the commands that share a word', async () => {
     const { code, stdout } = await midge(['db', '--help']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Commands\n {2}db verify {3}/);
+    expect(stdout).toMatch(/^Commands\n {2}db status {3}/);
   });
 
   it('helps also where the settings are wrong', async () => {
@@ -71,11 +71,11 @@ describe.concurrent('a wrong command line', () => {
     [['help', 'zzz'], 'midge: There is no command "zzz"; "midge help" lists them all.\n'],
     [
       ['db'],
-      'midge: One more word is missing: midge db verify, midge db repair, midge db reindex.\n',
+      'midge: One more word is missing: midge db status, midge db verify, midge db repair, midge db reindex.\n',
     ],
     [
       ['db', 'foo'],
-      'midge: There is no command "db foo", but there is midge db verify, midge db repair, midge db reindex.\n',
+      'midge: There is no command "db foo", but there is midge db status, midge db verify, midge db repair, midge db reindex.\n',
     ],
     [['read'], 'midge: The command is "midge read <id|index>"; see midge read --help.\n'],
     [['run', 'x'], 'midge: The command is "midge run"; see midge run --help.\n'],

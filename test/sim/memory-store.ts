@@ -110,6 +110,14 @@ export class MemoryStore implements Store {
     return Promise.reject(new Error('not simulated'));
   }
 
+  messagesAbove(): never {
+    throw new Error('the simulation measures nothing');
+  }
+
+  prunedBytesOnDisk(): Promise<never> {
+    return Promise.reject(new Error('the simulation measures nothing'));
+  }
+
   compact(): Promise<never> {
     return Promise.reject(new Error('not simulated'));
   }

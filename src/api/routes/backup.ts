@@ -22,6 +22,8 @@ export function backupRoutes(app: ApiServer, { backup }: BackupDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/backup',
+    // It would make the whole file to throw it away.
+    exposeHeadRoute: false,
     config: { scope: 'admin', limit: 'report' },
     schema: { response: { 200: fileSchema, ...problems } },
     handler: async (_request, reply) => {

@@ -6,6 +6,7 @@ const path = '/api/midge/v1/backup';
 it('a backup is the owner’s, and comes as bytes', async () => {
   await using api = await openTestApi();
   expect((await ask(api, { path })).status).toBe(401);
+  expect((await ask(api, { path, method: 'HEAD', headers: asAdmin })).status).toBe(405);
   const { status, headers, bytes } = await ask(api, { path, headers: asAdmin });
   expect({ status, text: bytes.toString() }).toEqual({ status: 200, text: 'a backup' });
   expect(headers['content-type']).toBe('application/octet-stream');
