@@ -9,7 +9,7 @@ import { nextFrame } from './sync-channel.ts';
 
 /** More are not believed of anybody. They are held in memory: about 40 MiB. */
 export const maxBoundaryPoints = 131_072;
-/** The cut may move while its boundary is read; then it is read anew, so often. */
+/** The cut may move while its boundary is read; then it is read anew, so often, on either side. */
 const maxReadings = 8;
 
 export interface Boundary {
@@ -46,7 +46,7 @@ export async function answerBoundary(
   { afterId }: SyncFrame & { readonly type: 'ask-boundary' },
   log: BoundedLog,
 ): Promise<readonly SyncFrame[]> {
-  for (;;) {
+  for (let reading = 0; reading < maxReadings; reading++) {
     const { logId, cutSeq } = log;
     const points = await log.readEntryPoints({ afterId, limit: maxPagePoints });
     // A page of one cut must not be told for another.
@@ -57,6 +57,7 @@ export async function answerBoundary(
       ...points.map(({ id, isLazy }): SyncFrame => ({ type: 'entry-point', id, isLazy })),
     ];
   }
+  throw new Error('the cut moves faster than its boundary can be read');
 }
 
 // ---- the side that follows ----
