@@ -62,7 +62,7 @@ function words(report: RepairReport): string {
       ? []
       : [`${counted(report.pendingCount, 'message')} still wait for their parents.`]),
     `The damaged log is in ${report.keptAs}; remove it when you need it no more.`,
-    'Neighbours are read from their beginning at the next start, so what they have comes again.',
+    'Neighbours are read from their beginning at the next start: what they have beyond that comes again.',
   ].join('\n');
 }
 

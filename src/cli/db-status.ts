@@ -14,6 +14,8 @@ import { ownerFlags, ownerTokenOf } from './owner.ts';
 
 const timeoutMs = 30_000;
 const hourMs = 3_600_000;
+/** What came within less says nothing about a day. */
+const minMeasuredMs = hourMs / 6;
 
 export const dbStatus: Command = {
   name: 'db status',
@@ -83,6 +85,7 @@ function timeWords(timeMs: number | undefined): string {
 
 function growthRows(growth: NonNullable<DatabaseReply['growth']>): string[][] {
   const { messagesPerDay, bytesPerDay, measuredMs, daysToMaxSize, daysToFullDisk } = growth;
+  if (measuredMs < minMeasuredMs) return [['growth', 'not known yet: the store is too young']];
   const hours = measuredMs / hourMs;
   const over = hours < 1 ? `${Math.round(hours * 60)} min` : `${Math.round(hours)} h`;
   const perDay = Math.round(messagesPerDay).toLocaleString('en');
