@@ -144,6 +144,16 @@ export class Index implements AsyncDisposable {
     }
   }
 
+  /** 0 when it has none. */
+  async newestChild(parentSeq: number): Promise<number> {
+    const newest = { reverse: true, limit: 1 };
+    const [steady, any] = await Promise.all([
+      this.#db.keys({ ...childRange(parentSeq, 'not lazy'), ...newest }).all(),
+      this.#db.keys({ ...childRange(parentSeq, 'all'), ...newest }).all(),
+    ]);
+    return Math.max(0, ...[...steady, ...any].map(seqOfKey));
+  }
+
   /** The newest child above `lastSeq` of each parent in the range that has one. */
   async childrenBeyond({ firstSeq, lastSeq }: SeqRange): Promise<Map<number, number>> {
     const newest = new Map<number, number>();

@@ -84,8 +84,7 @@ async function giveBirth(db: Database, network: Network): Promise<void> {
   batch.put(entryPointKey(genesisId), encodeEntryPoint(newGenesis));
   batch.put(epochKey(firstEpoch.firstSeq), encodeEpoch(firstEpoch));
   await commit(batch, { sync: true });
-  // A table of their own: in one with the first messages they would span all later ones, and LevelDB would
-  // rewrite every message once more (measured: 1.3 bytes for each byte of message).
+  // A table of their own: in one with the first messages they would span all later ones (`needGenesis`).
   const { gte } = spaceRange(logSpaces.entryPoints);
   const { lt } = spaceRange(logSpaces.state);
   await db.compactRange(gte, lt);

@@ -1,6 +1,7 @@
 // The log database: solid messages in the order of their sequence numbers. The truth of the store.
 import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
+import { genesisId } from '../protocol/ids.ts';
 import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import { countMessages, isSuccessor, seqBeforeNewest } from './epochs.ts';
@@ -16,6 +17,7 @@ import {
   hasProvenBytes,
   idOfKey,
   idOfText,
+  idText,
   logSpaces,
   logStateKey,
   messageKey,
@@ -36,6 +38,7 @@ import type {
   StoredMessage,
 } from './store.ts';
 
+const genesisKey = idText(genesisId);
 const keyPageSizes = { first: 1_000, next: 1_000 };
 const maxRecordsPerPage = 64;
 
@@ -142,7 +145,21 @@ export class Log {
     const { gte, lt } = spaceRange(logSpaces.entryPoints);
     const range = afterId === undefined ? { gte, lt } : { gt: entryPointKey(afterId), lt };
     const found = await this.#db.iterator({ ...range, limit }).all();
-    return found.map(([key, value]) => ({ id: idOfKey(key), ...decodeEntryPoint(value) }));
+    return found.map(([key, value]) => {
+      const id = idOfKey(key);
+      return { id, ...(this.#entryPoints.get(idText(id)) ?? decodeEntryPoint(value)) };
+    });
+  }
+
+  /**
+   * Up to this seq. In memory only, for the index knows its children and tells at the next start: a key
+   * beside those of the first messages would span all later ones, and LevelDB would rewrite each of them
+   * once (measured: 1.3 bytes for each byte of message).
+   */
+  needGenesis(seq: number): void {
+    const genesis = this.#entryPoints.get(genesisKey);
+    if (genesis === undefined || seq <= genesis.neededSeq) return;
+    this.#entryPoints.set(genesisKey, { ...genesis, neededSeq: seq });
   }
 
   /** One batch, with what entry points are needed for. Gives seqs, and times that never go back. */
@@ -151,14 +168,17 @@ export class Log {
     const batch = this.#db.batch();
     const points = new Map<string, EntryPoint>();
     let arrivalMs = this.#lastArrivalMs;
+    let genesisSeq = 0;
     const stored = records.map((record, position) => {
       const seq = this.nextSeq + position;
       arrivalMs = Math.max(arrivalMs, record.arrivalMs);
       for (const { key, firstChildMs } of record.entryPoints) {
+        if (key === genesisKey) genesisSeq = seq;
         const point = points.get(key) ?? this.#entryPoints.get(key);
         const firstMs =
           point?.firstChildMs ?? firstChildMs ?? (record.isLazy ? undefined : arrivalMs);
-        if (point) points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
+        if (point && key !== genesisKey)
+          points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
       }
       return { seq, arrivalMs, isLazy: record.isLazy, id: record.id, bytes: record.bytes };
     });
@@ -166,6 +186,7 @@ export class Log {
     putEntryPoints(batch, points);
     await commit(batch, { sync: this.#isSynced });
     this.#keepEntryPoints(points);
+    this.needGenesis(genesisSeq);
     this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
     this.#lastArrivalMs = arrivalMs;
     return stored;

@@ -56,6 +56,8 @@ export interface StoreDeps {
 }
 
 /** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
+/** By which the index knows its children. */
+const genesisSeq = 0;
 const cacheShares = { log: 0.25, index: 0.375, filter: 0.125, recent: 0.25 };
 
 /**
@@ -122,6 +124,7 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
   });
   opening.use(index);
   await holes.forget();
+  log.needGenesis(await index.newestChild(genesisSeq));
   // Owns its errors, and is awaited when the index is closed.
   void index.learnIds();
   const recent = new Recent(cacheBytes * cacheShares.recent);
