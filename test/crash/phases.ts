@@ -10,7 +10,7 @@ import { openStore } from '../../src/storage/open.ts';
 import { expectConsistent } from '../storage/support.ts';
 import { testNetwork } from '../support/messages.ts';
 
-export const victimPhases = ['intake', 'pruning'] as const;
+export const victimPhases = ['intake', 'pruning', 'backup'] as const;
 export type VictimPhase = (typeof victimPhases)[number];
 
 /** What a process said before it died. */

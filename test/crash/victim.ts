@@ -1,6 +1,7 @@
 // A process that is killed: the real door and the real store, working in one phase after the other and saying
 // so on its output, synchronously, so that what it said last is what it was doing when it died.
 import { writeSync } from 'node:fs';
+import { writeBackup } from '../../src/backup/write.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
 import { verifyWork } from '../../src/pow/verify.ts';
@@ -66,7 +67,15 @@ async function prune(): Promise<void> {
   });
 }
 
+async function backUp(): Promise<void> {
+  const nowMs = systemClock.now();
+  for await (const chunk of writeBackup({ store, network: testNetwork, nowMs })) {
+    if (chunk.length === 0) throw new Error('an empty chunk');
+  }
+}
+
 for (;;) {
   await during('intake', attach);
   await prune();
+  await during('backup', () => Promise.all([backUp(), attach()]));
 }
