@@ -8,7 +8,8 @@ import { readOrDamaged } from './database.ts';
 import type { ForgottenEntry } from './index.ts';
 import { hasProvenBytes, idText } from './layout.ts';
 import type { SeqRange } from './layout.ts';
-import type { EntryPointChanges, Log } from './log.ts';
+import type { EntryPointChanges } from './log-state.ts';
+import type { Log } from './log.ts';
 import type { EntryPoint, StoredMessage } from './store.ts';
 
 /** Measured: about 8 ms in which no append can run. */

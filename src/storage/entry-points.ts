@@ -1,7 +1,8 @@
 // The boundary of a log that is taken over from a neighbour: entry points that come and go by themselves.
 import { genesisId } from '../protocol/ids.ts';
 import { idText } from './layout.ts';
-import type { EntryPointChanges, Log } from './log.ts';
+import type { EntryPointChanges } from './log-state.ts';
+import type { Log } from './log.ts';
 import type { EntryPoint, NewEntryPoint } from './store.ts';
 
 const genesisKey = idText(genesisId);

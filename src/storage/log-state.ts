@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { TangleError } from '../errors.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { commit, pagesOf } from './database.ts';
-import type { Database } from './database.ts';
+import type { Batch, Database } from './database.ts';
 import {
   decodeEntryPoint,
   decodeEpoch,
@@ -16,6 +16,7 @@ import {
   entryPointKey,
   epochKey,
   idOfKey,
+  idOfText,
   idText,
   layoutVersion,
   logSpaces,
@@ -37,6 +38,9 @@ export interface LogState {
   /** By `idText`. */
   readonly entryPoints: Map<string, EntryPoint>;
 }
+
+/** By `idText`; undefined for one that goes. */
+export type EntryPointChanges = ReadonlyMap<string, EntryPoint | undefined>;
 
 /** 16 random bytes: no two logs, and no two epochs of one, have the same. */
 export function drawLogId(): Buffer {
@@ -138,4 +142,12 @@ async function readEntryPoints(db: Database): Promise<Map<string, EntryPoint>> {
     for (const [key, value] of page) points.set(idText(idOfKey(key)), decodeEntryPoint(value));
   }
   return points;
+}
+
+export function putEntryPoints(batch: Batch, changes: EntryPointChanges): void {
+  for (const [key, point] of changes) {
+    const at = entryPointKey(idOfText(key));
+    if (point === undefined) batch.del(at);
+    else batch.put(at, encodeEntryPoint(point));
+  }
 }

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { TangleError } from '../errors.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
-import type { Batch, Database } from './database.ts';
+import type { Database } from './database.ts';
 import { countMessages, isSuccessor, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
   decodeRecord,
-  encodeEntryPoint,
   encodeEpoch,
   encodeNumber,
   encodeRecord,
@@ -16,7 +15,6 @@ import {
   epochKey,
   hasProvenBytes,
   idOfKey,
-  idOfText,
   idText,
   logSpaces,
   logStateKey,
@@ -26,8 +24,8 @@ import {
   spaceRange,
 } from './layout.ts';
 import type { Epoch, KeyRange, SeqRange } from './layout.ts';
-import { drawLogId } from './log-state.ts';
-import type { LogState } from './log-state.ts';
+import { drawLogId, putEntryPoints } from './log-state.ts';
+import type { EntryPointChanges, LogState } from './log-state.ts';
 import type {
   BackwardsPage,
   EntryPoint,
@@ -51,9 +49,6 @@ export interface NamedEntryPoint extends Pick<EntryPoint, 'firstChildMs'> {
   /** `idText` of the id. */
   readonly key: string;
 }
-
-/** By `idText`; undefined for one that goes. */
-export type EntryPointChanges = ReadonlyMap<string, EntryPoint | undefined>;
 
 export class Log {
   readonly #db: Database;
@@ -371,13 +366,5 @@ export class Log {
   /** Takes what was cleared off the disk. */
   async compactCleared(): Promise<void> {
     await this.#db.compactRange(messageKey(0), messageKey(this.#clearedSeq + 1));
-  }
-}
-
-function putEntryPoints(batch: Batch, changes: EntryPointChanges): void {
-  for (const [key, point] of changes) {
-    const at = entryPointKey(idOfText(key));
-    if (point === undefined) batch.del(at);
-    else batch.put(at, encodeEntryPoint(point));
   }
 }
