@@ -26,6 +26,8 @@ import type { StoredMessage } from './store.ts';
 import { manyOr, noteUnreadable } from './verify-state.ts';
 import type { VerifiedState } from './verify-state.ts';
 
+const genesisKey = idText(genesisId);
+
 export interface Verified {
   readonly messageCount: number;
   readonly lastSeq: number;
@@ -171,8 +173,10 @@ class LogWalk implements Verified {
       else findings.faults.add('parent-missing', what);
       return undefined;
     }
+    // Of the genesis the index tells.
+    if (key === genesisKey) return 0;
     if (point.neededSeq < seq) findings.faults.add('entry-point', what);
-    return key === idText(genesisId) ? 0 : undefined;
+    return undefined;
   }
 
   async #verifyIndexed(
