@@ -182,6 +182,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
     health,
     spare,
     peers: network.gossip,
+    pruner: tangle.pruner,
     sync: () => network.sync(),
     database: () => databaseStatus({ store, ...tangle.pruner.status(), nowMs: clock.now() }),
     backup: () => writeBackup({ store, network: storeOptions(config).network, nowMs: clock.now() }),

@@ -30,6 +30,8 @@ import type { PeersDeps } from './routes/peers.ts';
 import { powRoutes } from './routes/pow.ts';
 import type { PowDeps } from './routes/pow.ts';
 import type { SpareDeps } from './spare.ts';
+import { pruneRoutes } from './routes/prune.ts';
+import type { PruneDeps } from './routes/prune.ts';
 import { searchRoutes } from './routes/search.ts';
 import type { SearchDeps } from './routes/search.ts';
 import { syncRoutes } from './routes/sync.ts';
@@ -54,6 +56,7 @@ export interface RouteDeps
     MqttRouteDeps,
     PeersDeps,
     PowDeps,
+    Pick<PruneDeps, 'pruner'>,
     SpareDeps,
     SyncDeps,
     TipsDeps,
@@ -81,6 +84,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   peersRoutes(app, deps);
   tokensRoutes(app, deps);
   syncRoutes(app, deps);
+  pruneRoutes(app, deps);
   metricsRoutes(app, deps);
   backupRoutes(app, deps);
   databaseRoutes(app, deps);

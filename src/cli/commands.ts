@@ -12,6 +12,7 @@ import { dbStatus } from './db-status.ts';
 import { dbVerify } from './db-verify.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
 import { proxy } from './proxy.ts';
+import { prune } from './prune.ts';
 import { read } from './read.ts';
 import { restore } from './restore.ts';
 import { run } from './run.ts';
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   tokenList,
   tokenRevoke,
   proxy,
+  prune,
   config,
   backup,
   restore,

@@ -161,23 +161,35 @@ export class Pruner implements AsyncDisposable {
     return planOf(wish, await this.#facts());
   }
 
-  /** Resolves when it is done, compaction included. Throws PRUNING_BUSY while another wish is carried out. */
-  async prune(wish: PruneWish): Promise<PrunePlan> {
+  /** Begins, and says what it will take; `done` resolves after compaction. Throws PRUNING_BUSY. */
+  async begin(
+    wish: PruneWish,
+  ): Promise<{ readonly plan: PrunePlan; readonly done: Promise<void> }> {
     if (this.#job !== undefined) throw new TangleError('PRUNING_BUSY');
     const done = Promise.withResolvers<void>();
+    const end = (): void => {
+      this.#job = undefined;
+    };
     // Rejected when the node stops, perhaps before anybody waits for it.
-    done.promise.catch(() => undefined);
+    done.promise.then(end, end);
     this.#job = { done };
     try {
       const plan = await this.plan(wish);
       this.#job = { plan, done };
       this.#lastPlan = plan;
       this.#wake.resolve();
-      await done.promise;
-      return plan;
-    } finally {
-      this.#job = undefined;
+      return { plan, done: done.promise };
+    } catch (error) {
+      done.reject(error);
+      throw error;
     }
+  }
+
+  /** Done when it resolves. */
+  async prune(wish: PruneWish): Promise<PrunePlan> {
+    const { plan, done } = await this.begin(wish);
+    await done;
+    return plan;
   }
 
   // ---- the loop ----

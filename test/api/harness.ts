@@ -114,6 +114,18 @@ export const standIns: ApiDeps = {
     revoke: () => Promise.reject(new TangleError('TOKEN_UNKNOWN')),
   },
   database: () => Promise.resolve(someDatabase),
+  pruner: {
+    plan: () => Promise.reject(new TangleError('STORE_UNAVAILABLE')),
+    begin: () => Promise.reject(new TangleError('PRUNING_BUSY')),
+    status: () => ({
+      state: 'idle',
+      disk: { folderBytes: 1, freeBytes: 2 },
+      limits: { maxSizeBytes: undefined },
+      prunedMessages: 0,
+      prunedBytes: 0,
+      job: undefined,
+    }),
+  },
   backup: () => Readable.from([Buffer.from('a backup')]),
   metrics: { contentType: 'text/plain', text: (isOwner) => Promise.resolve(`owner ${isOwner}\n`) },
   grantOf: (token) => Promise.resolve(grants[token]),
