@@ -41,7 +41,6 @@ const healthyPruning = {
     maxAgeMs: undefined,
     maxMessages: undefined,
     reserveDiskBytes: 60 * MiB,
-    maxPinnedBytes: 0,
     minAgeMs: 1,
   },
 };

@@ -1,6 +1,6 @@
 // The settings of pruning: how much of the past is kept.
 import { Type } from 'typebox';
-import { GiB, MiB, dayMs, minuteMs } from './leaves.ts';
+import { GiB, dayMs, minuteMs } from './leaves.ts';
 
 const TiB = 1024 * GiB;
 
@@ -47,12 +47,6 @@ export const pruningSettings = Type.Object(
         minLength: 1,
       }),
     ),
-    maxPinnedBytes: Type.Integer({
-      description: 'Most bytes of messages that are kept because they are pinned.',
-      default: 16 * MiB,
-      minimum: 0,
-      maximum: 1024 * TiB,
-    }),
   },
   { title: 'Pruning' },
 );

@@ -14,7 +14,6 @@ export interface PruningSettings {
   readonly maxAgeMs?: number | undefined;
   readonly maxMessages?: number | undefined;
   readonly reserveDiskBytes?: number | undefined;
-  readonly maxPinnedBytes: number;
   readonly maxParentAgeMs: number;
 }
 
@@ -24,7 +23,6 @@ export interface PruningLimits {
   readonly maxAgeMs: number | undefined;
   readonly maxMessages: number | undefined;
   readonly reserveDiskBytes: number;
-  readonly maxPinnedBytes: number;
   /** What is younger goes neither for its age nor for its number. */
   readonly minAgeMs: number;
 }
@@ -42,14 +40,13 @@ export function limitsOf(settings: PruningSettings, disk: Disk): PruningLimits {
   if (problems.length > 0) {
     throw new TangleError('CONFIG_INVALID', problems.join('\n  '), { details: { problems } });
   }
-  const { maxAgeMs, maxMessages, maxPinnedBytes, maxParentAgeMs } = settings;
+  const { maxAgeMs, maxMessages, maxParentAgeMs } = settings;
   const maxSizeBytes = settings.maxSizeBytes ?? defaultSize(disk);
   return {
     maxSizeBytes: maxSizeBytes === 0 ? undefined : maxSizeBytes,
     maxAgeMs,
     maxMessages,
     reserveDiskBytes: settings.reserveDiskBytes ?? defaultReserve(disk),
-    maxPinnedBytes,
     minAgeMs: 2 * maxParentAgeMs,
   };
 }
@@ -65,7 +62,7 @@ function defaultReserve({ totalBytes }: Disk): number {
 }
 
 function problemsOf(settings: PruningSettings, disk: Disk): string[] {
-  const { maxSizeBytes = 0, reserveDiskBytes = 0, maxPinnedBytes } = settings;
+  const { maxSizeBytes = 0, reserveDiskBytes = 0 } = settings;
   const { maxAgeMs, maxParentAgeMs } = settings;
   const problems: string[] = [];
   const refuse = (isWrong: boolean, sentence: string): void => {
@@ -98,11 +95,6 @@ function problemsOf(settings: PruningSettings, disk: Disk): string[] {
     maxAgeMs !== undefined && maxAgeMs < 2 * maxParentAgeMs,
     `pruning.maxAgeMs is ${maxAgeMs ?? 0}, but messages may still be named as parents for twice ` +
       `tangle.maxParentAgeMs, which is ${2 * maxParentAgeMs}; raise the one or lower the other.`,
-  );
-  refuse(
-    hasSize && maxPinnedBytes > maxSizeBytes / 2,
-    `pruning.maxPinnedBytes is ${maxPinnedBytes}, more than half of pruning.maxSizeBytes, which it counts ` +
-      'towards; lower it.',
   );
   return problems;
 }

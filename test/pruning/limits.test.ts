@@ -6,7 +6,7 @@ import type { PruningSettings } from '../../src/pruning/limits.ts';
 const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
 const disk = { folderBytes: 0, freeBytes: 30 * GiB, totalBytes: 40 * GiB };
-const settings: PruningSettings = { maxPinnedBytes: 16 * MiB, maxParentAgeMs: 900_000 };
+const settings: PruningSettings = { maxParentAgeMs: 900_000 };
 
 function problemsOf(wish: Partial<PruningSettings>): unknown {
   try {
@@ -24,7 +24,6 @@ describe('the limits', () => {
       maxAgeMs: undefined,
       maxMessages: undefined,
       reserveDiskBytes: GiB,
-      maxPinnedBytes: 16 * MiB,
       minAgeMs: 1_800_000,
     });
     // What the folder has counts as its own, so that a restart does not shrink it.
@@ -54,7 +53,6 @@ describe('the limits', () => {
     [{ reserveDiskBytes: 40 * GiB }, 'in all'],
     [{ maxSizeBytes: 30 * GiB, reserveDiskBytes: 11 * GiB }, 'together'],
     [{ maxAgeMs: 1_799_999 }, 'twice tangle.maxParentAgeMs'],
-    [{ maxSizeBytes: 64 * MiB, maxPinnedBytes: 33 * MiB }, 'more than half'],
   ])('%j are refused with a sentence', (wish, words) => {
     expect(problemsOf(wish)).toContainEqual(expect.stringContaining(words));
   });

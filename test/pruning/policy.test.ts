@@ -30,7 +30,6 @@ const noLimits: PruningLimits = {
   maxAgeMs: undefined,
   maxMessages: undefined,
   reserveDiskBytes: 100 * MiB,
-  maxPinnedBytes: 0,
   minAgeMs: 1_800_000,
 };
 
@@ -96,7 +95,6 @@ const limits: fc.Arbitrary<PruningLimits> = fc.record({
   maxAgeMs: fc.option(fc.integer({ min: 1, max: 1e12 }), { nil: undefined }),
   maxMessages: fc.option(fc.integer({ min: 1, max: 200_000 }), { nil: undefined }),
   reserveDiskBytes: fc.integer({ min: 0, max: 1e12 }),
-  maxPinnedBytes: fc.constant(0),
   minAgeMs: fc.constant(1_800_000),
 });
 

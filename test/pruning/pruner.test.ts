@@ -14,7 +14,6 @@ const MiB = 1024 * 1024;
 const nowMs = Date.UTC(2027, 0, 1);
 const hourMs = 3_600_000;
 const settings: PruningSettings = {
-  maxPinnedBytes: 0,
   maxParentAgeMs: 60_000,
   maxSizeBytes: 0,
   reserveDiskBytes: 0,
