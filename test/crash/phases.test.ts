@@ -1,4 +1,4 @@
-// The store is killed within intake, pruning and backup: every time it is whole afterwards, and nothing
+// The store is killed within intake, pruning, compaction and backup: every time it is whole afterwards, and nothing
 // that was acknowledged and not pruned is missing.
 import { describe, expect, it } from 'vitest';
 import { aFolder } from '../support/folder.ts';

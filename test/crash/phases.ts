@@ -7,10 +7,11 @@ import { expect } from 'vitest';
 import { silentLogger } from '../../src/log.ts';
 import { parseMessageId } from '../../src/protocol/ids.ts';
 import { openStore } from '../../src/storage/open.ts';
+import { verifyStore } from '../../src/storage/verify.ts';
 import { expectConsistent } from '../storage/support.ts';
 import { testNetwork } from '../support/messages.ts';
 
-export const victimPhases = ['intake', 'pruning', 'backup'] as const;
+export const victimPhases = ['intake', 'pruning', 'compaction', 'backup'] as const;
 export type VictimPhase = (typeof victimPhases)[number];
 
 /** What a process said before it died. */
@@ -58,8 +59,22 @@ export async function killWithin(
   return isWithin;
 }
 
-/** Opened as at a start: every read agrees with the log, and nothing acknowledged is missing above the cut. */
+/**
+ * Opened as at a start: every read agrees with the log, and nothing acknowledged is missing above the cut;
+ * then verified as `midge db verify` does.
+ */
 export async function expectWhole(dataDir: string, testimony: Testimony): Promise<void> {
+  await expectNothingLost(dataDir, testimony);
+  const report = await verifyStore({
+    dataDir,
+    network: testNetwork,
+    cacheBytes: 8 * 1024 * 1024,
+    onProgress: () => undefined,
+  });
+  expect(report.faults).toEqual([]);
+}
+
+async function expectNothingLost(dataDir: string, testimony: Testimony): Promise<void> {
   const options = { dataDir, durability: 'power-loss', cacheBytes: 8 * 1024 * 1024 } as const;
   await using store = await openStore({ ...options, network: testNetwork }, { log: silentLogger });
   await expectConsistent(store);

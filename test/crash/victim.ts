@@ -77,5 +77,6 @@ async function backUp(): Promise<void> {
 for (;;) {
   await during('intake', attach);
   await prune();
+  await during('compaction', () => Promise.all([store.compact('log'), store.compact(0), attach()]));
   await during('backup', () => Promise.all([backUp(), attach()]));
 }
