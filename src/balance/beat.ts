@@ -1,11 +1,11 @@
-// Heartbeats for Apache's mod_lbmethod_heartbeat: a form, posted every second.
+// Heartbeats for Apache's mod_lbmethod_heartbeat: a form, posted some times a second.
 import { request } from 'node:http';
 import type { Logger } from '../log.ts';
 import { heartbeatForm } from './words.ts';
 import type { Balance } from './watch.ts';
 
-/** Apache forgets a node after ten seconds of silence. */
-export const beatMs = 1_000;
+/** Apache forgets a node after ten seconds of silence; the pace is for changes to be seen within one. */
+export const beatMs = 250;
 const answerMs = 900;
 
 export interface BeatOptions {
@@ -52,7 +52,7 @@ export class HeartbeatSender implements AsyncDisposable {
     return this.#running;
   }
 
-  /** A proxy that is away for an hour is one line in the log, not 3600. */
+  /** A proxy that is away for an hour is one line in the log, not thousands. */
   #note(err: unknown): void {
     if (this.#isHeard === (err === undefined)) return;
     this.#isHeard = err === undefined;

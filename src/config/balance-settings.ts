@@ -13,7 +13,7 @@ export const balanceSettings = {
     Type.Refine(
       Type.String({
         description:
-          'Where to post a heartbeat for mod_lbmethod_heartbeat of Apache every second; it knows a node by the address that api.bind names.',
+          'Where to post a heartbeat for mod_lbmethod_heartbeat of Apache, four times a second; it knows a node by the address that api.bind names.',
         placeholder: 'URL',
         allowed: 'a URL such as http://127.0.0.1:8080/heartbeat',
       }),

@@ -48,6 +48,7 @@ export async function startNodes(
         'api.bind': api,
         'api.agent-bind': agent,
         'api.trusted-proxies': '127.0.0.1',
+        'api.max-requests-per-minute': 0,
         'api.node-number': index + 1,
         'api.weight': weights[index] ?? 1,
         'pow.workers': 1,

@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { aFolder } from './folder.ts';
 
 export const proxyKinds = ['haproxy', 'nginx', 'nginx-lua', 'apache', 'caddy'] as const;
@@ -46,8 +47,8 @@ export interface ProxyProcess extends AsyncDisposable {
   readonly url: string;
   /** What it wrote for people, for when a test fails. */
   readonly lines: string[];
-  /** Of HAProxy: the weight it gives a server now, as its own statistics tell. */
-  weightOf(server: string): Promise<number>;
+  /** Of HAProxy: what its own statistics tell of `pool/server`. */
+  statOf(server: string, column: string): Promise<number>;
 }
 
 /** Starts it and waits until it takes connections. */
@@ -70,7 +71,8 @@ export async function startProxy({ kind, nodes, agents, port }: ProxyWish): Prom
   return {
     url: `http://127.0.0.1:${port}`,
     lines,
-    weightOf: (server) => weightOf(join(folder.path, 'stats'), server),
+    statOf: async (server, column) =>
+      statIn(await askStats(join(folder.path, 'stats')), server, column),
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGTERM');
       await exited;
@@ -166,13 +168,14 @@ async function listening(
   }
 }
 
-async function weightOf(path: string, server: string): Promise<number> {
+async function askStats(path: string): Promise<string> {
   const socket = connect(path);
   socket.end('show stat\n');
-  let csv = '';
-  for await (const chunk of socket) csv += String(chunk);
-  const [head = '', ...rows] = csv.split('\n').map((line) => line.split(','));
-  const [pool, name] = server.split('/');
-  const row = rows.find((cells) => cells[0] === pool && cells[1] === name);
-  return Number(row?.[(head as string[]).indexOf('weight')]);
+  return text(socket);
+}
+
+function statIn(csv: string, server: string, column: string): number {
+  const [head = [], ...rows] = csv.split('\n').map((line) => line.split(','));
+  const row = rows.find(([pool, name]) => `${pool}/${name}` === server);
+  return Number(row?.[head.indexOf(column)]);
 }
