@@ -17,6 +17,14 @@ export function addBodyParsers(app: ApiServer): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, takeAsIs);
+  app.addHook('preParsing', refuseEncoded);
+}
+
+/** A few bytes can unpack to any number of them, and no message is long enough to gain by it. */
+async function refuseEncoded({ raw }: FastifyRequest): Promise<undefined> {
+  const encoding = raw.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return;
+  throw new TangleError('REQUEST_INVALID', 'Send the body as it is, without a Content-Encoding.');
 }
 
 /** An empty body is no body: clients send a JSON content type with every request, a DELETE too. */

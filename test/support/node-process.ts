@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 type Setting = string | number | boolean;
@@ -55,6 +56,12 @@ export class NodeProcess implements AsyncDisposable {
     const node = new NodeProcess(child);
     await node.#ready();
     return node;
+  }
+
+  /** What it holds of the machine's memory now. Linux only. */
+  get rssBytes(): number {
+    const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
   /** Waits until the node has logged this text. */
