@@ -16,6 +16,7 @@ import type { ApiCounts } from './counts.ts';
 import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
 import type { Limits } from './limits.ts';
+import { makePipelineLimit } from './pipelining.ts';
 import { problemOf } from './problem.ts';
 import { addRateLimit } from './rate.ts';
 import type { RateDeps } from './rate.ts';
@@ -134,6 +135,7 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
     if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
   });
   addGates(app);
+  app.addHook('onRequest', makePipelineLimit());
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();

@@ -10,7 +10,7 @@ import type { SolidFeed, SolidMessage } from '../../tangle/events.ts';
 import { strangerOf } from '../scopes.ts';
 import type { Access, Grant } from '../scopes.ts';
 import { GuardedConnection } from './connection.ts';
-import { CutOff, cutOffReasons } from './packet-guard.ts';
+import { CutOff, cutOffReasons, tooManySubscriptions } from './packet-guard.ts';
 import type { CutOffReason } from './packet-guard.ts';
 import { Sessions, mayRead } from './sessions.ts';
 import { isUsefulFilter, metadataIdOf, metadataOf, publicationsOf } from './topics.ts';
@@ -124,7 +124,7 @@ export class MqttBroker implements AsyncDisposable {
         const { topic } = subscription;
         if (!isUsefulFilter(topic)) done(null, null);
         else if (this.#sessions.subscribe(client, topic)) done(null, subscription);
-        else done(new CutOff('subscriptions'));
+        else done(tooManySubscriptions);
       },
     };
   }

@@ -23,6 +23,9 @@ export class CutOff extends Error {
   }
 }
 
+/** Made once: with one for each topic of a packet that is refused, stack traces were half of what it cost. */
+export const tooManySubscriptions = new CutOff('subscriptions');
+
 /** Holds a SUBSCRIBE of 512 topics with an id each. */
 export const maxPacketBytes = 64 * 1024;
 
