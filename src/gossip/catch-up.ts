@@ -8,7 +8,7 @@ import type { Outcome } from '../tangle/outcome.ts';
 import { Boundaries } from './boundaries.ts';
 import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
-import { isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
+import { isAwaited, isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
 import type { CatchUpState, Followed } from './followed.ts';
 import { LogServer } from './log-server.ts';
 import { Tally } from './tally.ts';
@@ -68,6 +68,8 @@ export class CatchUp implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   readonly #boundaries: Boundaries;
   #isFirstDone = false;
+  /** When a neighbour that speaks catch-up was there first. */
+  #heardAtMs = Infinity;
   #isClosing = false;
   #cancelRetry: (() => void) | undefined;
 
@@ -131,8 +133,8 @@ export class CatchUp implements AsyncDisposable {
     const heard = [...this.#neighbours.values()].filter(({ hasAnswered }) => hasAnswered);
     return {
       isFirstRunning:
-        (!this.#isFirstDone || this.#boundaries.isAnyOpen) &&
-        heard.some(({ phase }) => phase === 'reading'),
+        (this.#boundaries.isAnyOpen && heard.some(({ phase }) => phase === 'reading')) ||
+        (!this.#isFirstDone && heard.some((one) => isAwaited(one, this.#heardAtMs, now))),
       hasCaughtUp: this.#isFirstDone,
       neighbours: heard.map((neighbour) => progressOf(neighbour, now)),
     };
@@ -220,6 +222,7 @@ export class CatchUp implements AsyncDisposable {
     const channel = await this.#deps.openChannel(peerId);
     if (channel === undefined || this.#neighbours.get(peerId) !== neighbour) return;
     neighbour.channel = channel;
+    this.#heardAtMs = Math.min(this.#heardAtMs, this.#deps.clock.now());
     const stall = watchStall(channel, this.#deps.setTimer);
     try {
       const result = await followLog(channel, this.#cursorOf(peerId), {

@@ -122,3 +122,12 @@ export function isFirstInLine(followed: Followed, nowMs: number): boolean {
   if (followed.phase !== 'reading' || !followed.isFromBeginning) return false;
   return nowMs - followed.beganAtMs < deliveryMs || nowMs < followed.delivering.untilMs;
 }
+
+/**
+ * Whether clients wait until this log is read to its end, because it is the first: one that brings next to nothing
+ * keeps them no longer than a minute since the first log was heard of.
+ */
+export function isAwaited(followed: Followed, heardAtMs: number, nowMs: number): boolean {
+  if (followed.phase !== 'reading') return false;
+  return nowMs - heardAtMs < deliveryMs || nowMs < followed.delivering.untilMs;
+}

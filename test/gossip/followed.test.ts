@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newFollowed, notePage, progressOf } from '../../src/gossip/followed.ts';
+import { isAwaited, newFollowed, notePage, progressOf } from '../../src/gossip/followed.ts';
 
 const page = (acceptedCount: number, lastSeq = 10_000) => ({
   cursor: { logId: 'ab', nextSeq: 501 },
@@ -28,5 +28,16 @@ describe('a neighbour whose log is followed', () => {
     // Slower than that, it proves nothing.
     for (let minute = 2; minute < 9; minute++) notePage(followed, page(500), minute * 60_000);
     expect(isDelivering(9 * 60_000)).toBe(false);
+  });
+
+  it('keeps clients waiting a minute, longer only while it delivers', () => {
+    const followed = newFollowed({ peerId: 'one', isTrusted: false }, 0);
+    followed.phase = 'reading';
+    notePage(followed, page(1), 50_000);
+    expect([59_999, 60_000].map((nowMs) => isAwaited(followed, 0, nowMs))).toEqual([true, false]);
+    notePage(followed, page(2_000), 60_000);
+    expect([119_999, 120_000].map((nowMs) => isAwaited(followed, 0, nowMs))).toEqual([true, false]);
+    followed.phase = 'resting';
+    expect(isAwaited(followed, 0, 1)).toBe(false);
   });
 });
