@@ -251,6 +251,7 @@ export class CatchUp implements AsyncDisposable {
       submit: (bytes) => submit(bytes, `peer:${peerId}`),
       heldCount: () => store.lastSeq - goneCount + Math.max(pointCount, store.entryPointCount),
       isEmpty: () => store.messageCount === 0,
+      isCut: () => store.cutSeq > 0,
       readHorizon: () => readHorizon(store),
       wait: (delayMs) => this.#wait(delayMs),
     };

@@ -4,7 +4,7 @@ import { messageIdHex, messageIdOf } from '../protocol/ids.ts';
 import type { Outcome } from '../tangle/outcome.ts';
 import { nextFrame } from './sync-channel.ts';
 import type { SyncChannel } from './sync-channel.ts';
-import { maxPageRecords, syncFault } from './sync-frames.ts';
+import { maxPageRecords, noLogId, syncFault } from './sync-frames.ts';
 import type { SyncFrame } from './sync-frames.ts';
 import type { Cursor } from './sync-log.ts';
 
@@ -20,6 +20,8 @@ export interface FollowDeps {
   /** How many messages, and ids as entry points, were here when the reading began, and all that came since. */
   readonly heldCount: () => number;
   readonly isEmpty: () => boolean;
+  /** Whether anything was pruned here, perhaps while this log is read. */
+  readonly isCut: () => boolean;
   /**
    * The ids, as hex, that this node's own log begins with, when that is not the genesis: its past was pruned,
    * or begins at a boundary.
@@ -95,7 +97,8 @@ class LogReader {
 
   async read(): Promise<FollowResult> {
     this.#horizon = await this.#deps.readHorizon();
-    if (this.#cursor.nextSeq <= 1) this.#begin('whole', this.#cursor);
+    // A log that was empty once may stand on a boundary now.
+    if (this.#cursor.logId === noLogId) this.#begin('whole', this.#cursor);
     await this.#ask();
     for (;;) {
       const page = await readPage(this.#channel, this.#cursor);
@@ -181,10 +184,11 @@ class LogReader {
   /** Whether messages that miss a parent are left to the fetcher: they build on what was pruned here. */
   #mayPassOver(): boolean {
     if (this.#ground === 'cut') return false;
-    if (this.#ground === 'whole' && this.#horizon === undefined) {
+    const isMissingHere = this.#horizon !== undefined || this.#deps.isCut();
+    if (this.#ground === 'whole' && !isMissingHere) {
       throw syncFault('The log names parents that it does not have.');
     }
-    return this.#horizon !== undefined;
+    return isMissingHere;
   }
 
   async #onStuck(isLast: boolean): Promise<FollowResult | undefined> {

@@ -176,6 +176,28 @@ describe('a pruned log', () => {
     expect(node.misbehaved).toEqual([]);
   });
 
+  it('that was empty when it was read first is no offence', async () => {
+    await using folders = new AsyncDisposableStack();
+    const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+    await using old = await openTestNode({ dataDir: await folder() });
+    await attach(old, aTangleOf(20));
+    await cutTo(old, 10);
+    await using server = await openTestNode({
+      dataDir: await folder(),
+      trusted: [old.host.peerId],
+    });
+    await using node = await openTestNode({ dataDir: await folder() });
+    await follow(node, server.host);
+    await eventually(() => expect(node.catchUp.state().hasCaughtUp).toBe(true));
+    await follow(server, old.host);
+    await caughtUp(server, old);
+    await eventually(() => {
+      node.clock.advance(30_000);
+      expect(node.catchUp.state().neighbours[0]?.isBelowCut).toBe(true);
+    });
+    expect([...node.misbehaved, ...server.misbehaved]).toEqual([]);
+  });
+
   it('needs no trust where nothing is missing', async () => {
     await using folders = new AsyncDisposableStack();
     const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
@@ -189,6 +211,39 @@ describe('a pruned log', () => {
     await eventually(() => expect(node.catchUp.state().hasCaughtUp).toBe(true));
     expect(node.catchUp.state().neighbours[0]?.isBelowCut).toBe(false);
     expect(node.tangle.store.messageCount).toBe(20);
+  });
+
+  it("of this node, cut while it reads another, is nobody else's fault", async () => {
+    await using folders = new AsyncDisposableStack();
+    const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
+    const tangle = aTangleOf(1_100);
+    // Names what came long before.
+    const late = aMessage({ parents: [tangle[5]!.id, tangle[1_099]!.id], data: 'late' });
+    await using server = await openTestNode({ dataDir: one.path });
+    await attach(server, [...tangle, late]);
+    let cutting: Promise<unknown> | undefined;
+    await using node: TestNode = await openTestNode({
+      dataDir: two.path,
+      answer: () => {
+        // The second page begins.
+        if (node.submitted.length > 512) cutting ??= node.tangle.store.cut({ upToSeq: 300 });
+        return undefined;
+      },
+    });
+    await follow(node, server.host);
+    await eventually(() => expect(node.catchUp.state().hasCaughtUp).toBe(true));
+    await cutting;
+    console.log(
+      'DBG',
+      node.tangle.store.has(late.id),
+      node.tangle.store.has(tangle[5]!.id),
+      await node.tangle.store.facts([tangle[5]!.id]),
+      node.submitted.length,
+      server.tangle.store.messageCount,
+    );
+    expect(node.tangle.store.cutSeq).toBe(300);
+    expect(node.tangle.store.has(tangle[1_099]!.id)).toBe(true);
+    expect(node.misbehaved).toEqual([]);
   });
 
   it('of this node does not keep it from reading longer ones', async () => {
