@@ -213,39 +213,6 @@ describe('a pruned log', () => {
     expect(node.tangle.store.messageCount).toBe(20);
   });
 
-  it("of this node, cut while it reads another, is nobody else's fault", async () => {
-    await using folders = new AsyncDisposableStack();
-    const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
-    const tangle = aTangleOf(1_100);
-    // Names what came long before.
-    const late = aMessage({ parents: [tangle[5]!.id, tangle[1_099]!.id], data: 'late' });
-    await using server = await openTestNode({ dataDir: one.path });
-    await attach(server, [...tangle, late]);
-    let cutting: Promise<unknown> | undefined;
-    await using node: TestNode = await openTestNode({
-      dataDir: two.path,
-      answer: () => {
-        // The second page begins.
-        if (node.submitted.length > 512) cutting ??= node.tangle.store.cut({ upToSeq: 300 });
-        return undefined;
-      },
-    });
-    await follow(node, server.host);
-    await eventually(() => expect(node.catchUp.state().hasCaughtUp).toBe(true));
-    await cutting;
-    console.log(
-      'DBG',
-      node.tangle.store.has(late.id),
-      node.tangle.store.has(tangle[5]!.id),
-      await node.tangle.store.facts([tangle[5]!.id]),
-      node.submitted.length,
-      server.tangle.store.messageCount,
-    );
-    expect(node.tangle.store.cutSeq).toBe(300);
-    expect(node.tangle.store.has(tangle[1_099]!.id)).toBe(true);
-    expect(node.misbehaved).toEqual([]);
-  });
-
   it('of this node does not keep it from reading longer ones', async () => {
     await using folders = new AsyncDisposableStack();
     const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];
