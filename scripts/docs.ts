@@ -6,15 +6,17 @@ import { renderConfigurationPage } from '../src/config/reference.ts';
 import { errorTable } from '../src/errors.ts';
 import { metricNames, metricsTable } from '../src/metrics.ts';
 import type { MetricRow } from '../src/metrics.ts';
+import { renderApiDocument } from './api-document.ts';
 import { renderAlerts, renderAlertTable } from './alerts.ts';
 import { renderDashboard } from './dashboard.ts';
 
 /** The text of every rendered document by its path. */
-export function renderedPages(): Readonly<Record<string, string>> {
+export async function renderedPages(): Promise<Readonly<Record<string, string>>> {
   return {
     'docs/configuration.md': renderConfigurationPage(),
     'docs/errors.md': renderErrorsPage(),
     'docs/metrics.md': renderMetricsPage(),
+    'docs/openapi.json': await renderApiDocument(),
     'docs/grafana/midge.json': renderDashboard(),
     'docs/prometheus/midge-alerts.yml': renderAlerts(),
   };
@@ -94,5 +96,5 @@ function httpWords(code: string, status: number | undefined): string {
 }
 
 if (import.meta.main) {
-  for (const [path, text] of Object.entries(renderedPages())) writeFileSync(path, text);
+  for (const [path, text] of Object.entries(await renderedPages())) writeFileSync(path, text);
 }

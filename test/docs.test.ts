@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderedPages } from '../scripts/docs.ts';
 
+const rendered = await renderedPages();
+
 describe('the documents', () => {
-  it.each(Object.entries(renderedPages()))('%s is what `npm run docs` renders', (path, text) => {
+  it.each(Object.entries(rendered))('%s is what `npm run docs` renders', (path, text) => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 

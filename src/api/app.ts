@@ -20,6 +20,7 @@ import { makePipelineLimit } from './pipelining.ts';
 import { problemOf } from './problem.ts';
 import { addRateLimit } from './rate.ts';
 import type { RateDeps } from './rate.ts';
+import { problems } from './route.ts';
 import type { ApiServer } from './route.ts';
 import { authorize, checkRoute, makeIdentify } from './scopes.ts';
 import type { Access } from './scopes.ts';
@@ -119,12 +120,16 @@ type CorsDone = (error: Error | null, options: FastifyCorsOptions) => void;
 /** Else the general answer to preflights would let web pages in. */
 function addPreflight(app: ApiServer, url: string): void {
   if (app.hasRoute({ method: 'OPTIONS', url })) return;
-  app.options(url, { config: { scope: 'admin', limit: 'lookup' }, schema: {} }, () => {
-    throw new TangleError(
-      'METHOD_NOT_ALLOWED',
-      'Web pages of others have no access to this route.',
-    );
-  });
+  app.options(
+    url,
+    { config: { scope: 'admin', limit: 'lookup' }, schema: { response: problems } },
+    () => {
+      throw new TangleError(
+        'METHOD_NOT_ALLOWED',
+        'Web pages of others have no access to this route.',
+      );
+    },
+  );
 }
 
 /** In the order in which they run for every request. */

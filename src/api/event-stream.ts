@@ -1,8 +1,8 @@
 // What all streams of server-sent events (text/event-stream) have in common.
 import type { Readable } from 'node:stream';
-import { Type } from 'typebox';
 import type { FastifyReply } from 'fastify';
 import { TangleError } from '../errors.ts';
+import { contentOf } from './route.ts';
 import type { ApiCounts } from './counts.ts';
 
 const eventsType = 'text/event-stream';
@@ -10,7 +10,7 @@ const eventsType = 'text/event-stream';
 /** What proxies must know to pass each event on at once. */
 const eventsHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
 
-export const eventsSchema = Type.Unsafe<Readable>({ type: 'string', contentMediaType: eventsType });
+export const eventsSchema = contentOf<Readable>(eventsType);
 
 export interface ServerEvent {
   readonly name: string;

@@ -8,7 +8,7 @@ import type {
 } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import type { TObject, TSchema, TString } from 'typebox';
+import type { TObject, TSchema, TString, TUnsafe } from 'typebox';
 
 /** A Fastify server whose handlers are typed by the schemas beside them. */
 export type ApiServer = FastifyInstance<
@@ -36,6 +36,20 @@ export const problemSchema = Type.Object({
 
 /** Spread into the responses of a route that can fail. */
 export const problems = { '4xx': problemSchema, '5xx': problemSchema };
+
+/** Of a route for load balancers: the answer is its status, unless it is refused. */
+export const bareStatus = {
+  200: Type.Unsafe<void>(Type.Null()),
+  503: Type.Unsafe<void>(Type.Union([Type.Null(), problemSchema])),
+  ...problems,
+};
+
+/** Bytes or text that are no JSON. */
+export function contentOf<T>(type: string): { content: Record<string, { schema: TUnsafe<T> }> } {
+  return {
+    content: { [type]: { schema: Type.Unsafe<T>({ type: 'string', contentMediaType: type }) } },
+  };
+}
 
 /** Exact length and digits are checked where the text becomes bytes, which can name the field. */
 export function hex(what: string): TString {

@@ -3,12 +3,15 @@ import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { makeStartAttach } from './attachments.ts';
 import type { AttachmentsDeps } from './attachments.ts';
+import { describeRoutes, renderOpenApi } from './openapi.ts';
+import type { DescribedRoute } from './openapi.ts';
 import type { ApiServer } from './route.ts';
 import { attachRoutes } from './routes/attach.ts';
 import { backupRoutes } from './routes/backup.ts';
 import type { BackupDeps } from './routes/backup.ts';
 import { databaseRoutes } from './routes/database.ts';
 import type { DatabaseDeps } from './routes/database.ts';
+import { docsRoutes } from './routes/docs.ts';
 import { eventsRoutes } from './routes/events.ts';
 import type { EventsDeps } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -67,8 +70,10 @@ export interface RouteDeps
   readonly clock?: Clock | undefined;
 }
 
-export function addRoutes(app: ApiServer, given: RouteDeps): void {
+/** Returns what the routes say of themselves. */
+export function addRoutes(app: ApiServer, given: RouteDeps): readonly DescribedRoute[] {
   const deps = { ...given, clock: given.clock ?? systemClock };
+  const routes = describeRoutes(app);
   const startAttach = makeStartAttach(deps);
   healthRoutes(app, deps);
   infoRoutes(app, deps);
@@ -90,4 +95,9 @@ export function addRoutes(app: ApiServer, given: RouteDeps): void {
   databaseRoutes(app, deps);
   milestonesRoutes(app);
   ledgerRoutes(app);
+  let document: ReturnType<typeof renderOpenApi> | undefined;
+  docsRoutes(app, {
+    document: () => (document ??= renderOpenApi(routes, deps.info().version)),
+  });
+  return routes;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import { TangleError } from '../errors.ts';
 import type { RouteLimit } from './limits.ts';
+import { problems } from './route.ts';
 
 /** `admin` changes the node or tells of its neighbours; it always needs a token, and opens all other doors. */
 export const scopes = ['read', 'attach', 'pow', 'admin'] as const;
@@ -42,13 +43,16 @@ export interface Access {
   readonly publicScopes: readonly Scope[];
 }
 
-/** A route without a scope, a limit or a schema is a mistake of ours that must not reach anybody. */
+/** A route that does not say who may use it, how much, and what for is a mistake of ours that must not reach anybody. */
 export function checkRoute({ url, method, schema, config }: RouteOptions): void {
   // The answer to preflights, which @fastify/cors adds.
   if (method === 'OPTIONS') return;
   assert.ok(config?.scope !== undefined, `the route ${url} declares no scope`);
   assert.ok(config.limit !== undefined, `the route ${url} declares no limit`);
   assert.ok(schema !== undefined, `the route ${url} declares no schema`);
+  assert.ok(schema.summary !== undefined, `the route ${url} declares no summary`);
+  const isWhole = Object.keys(problems).every((status) => status in Object(schema.response));
+  assert.ok(isWhole, `the route ${url} declares no problems`);
 }
 
 type Done = (error?: Error) => void;

@@ -14,6 +14,7 @@ import type { DatabaseInfo } from '../../src/api/routes/database.ts';
 import { scopes } from '../../src/api/scopes.ts';
 import type { Grant } from '../../src/api/scopes.ts';
 import { TangleError } from '../../src/errors.ts';
+import { faultOf } from './conformance.ts';
 import { silentLogger } from '../../src/log.ts';
 import { genesisId } from '../../src/protocol/ids.ts';
 import type { Attach, Draft } from '../../src/tangle/attach.ts';
@@ -171,7 +172,13 @@ export function ask(api: Api, { method = 'GET', path, headers = {}, body }: Ques
       const bytes = Buffer.concat(chunks);
       const isJson = response.headers['content-type']?.startsWith('application/json') === true;
       const json: unknown = isJson && bytes.length > 0 ? JSON.parse(bytes.toString()) : undefined;
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes, json });
+      const answer = { status: response.statusCode ?? 0, headers: response.headers, bytes, json };
+      const fault = faultOf({ method, path }, answer);
+      if (fault === undefined) resolve(answer);
+      else
+        reject(
+          new Error(`${method} ${path} answers what docs/openapi.json does not say: ${fault}`),
+        );
     });
   });
   sent.on('error', reject);

@@ -3,6 +3,7 @@ import type { RouteShorthandOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
+import { problems } from '../../src/api/route.ts';
 import type { ApiServer } from '../../src/api/route.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { scopes } from '../../src/api/scopes.ts';
@@ -65,6 +66,8 @@ describe('routes', () => {
     scope: { config: { limit: 'lookup' }, schema: {} },
     limit: { config: { scope: 'read' }, schema: {} },
     schema: { config: { scope: 'read', limit: 'lookup' } },
+    summary: { config: { scope: 'read', limit: 'lookup' }, schema: { response: problems } },
+    problems: { config: { scope: 'read', limit: 'lookup' }, schema: { summary: 'x' } },
   };
 
   it.each(Object.keys(incomplete))('do not register without a %s', async (what) => {

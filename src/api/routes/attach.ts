@@ -20,6 +20,7 @@ export function attachRoutes(app: ApiServer, { startAttach, spare }: AttachDeps)
     url: '/api/v1/messages',
     config: { scope: 'attach', limit: 'queue' },
     schema: {
+      summary: 'attach a message and wait until it is stored',
       ...attachSchema,
       response: { 201: dataOf(Type.Object({ messageId: hex('32 bytes') })), ...problems },
     },

@@ -1,9 +1,8 @@
 // A backup of the whole log, made while the node runs.
 import { Readable } from 'node:stream';
-import { Type } from 'typebox';
 import { TangleError } from '../../errors.ts';
 import { binaryType } from '../body.ts';
-import { problems } from '../route.ts';
+import { contentOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 export interface BackupDeps {
@@ -14,7 +13,7 @@ export interface BackupDeps {
 /** What waits for the client at the most, beside the piece in hand. */
 const aheadBytes = 1024 * 1024;
 
-const fileSchema = Type.Unsafe<Readable>({ type: 'string', contentMediaType: binaryType });
+const fileSchema = contentOf<Readable>(binaryType);
 
 export function backupRoutes(app: ApiServer, { backup }: BackupDeps): void {
   let isRunning = false;
@@ -25,7 +24,10 @@ export function backupRoutes(app: ApiServer, { backup }: BackupDeps): void {
     // It would make the whole file to throw it away.
     exposeHeadRoute: false,
     config: { scope: 'admin', limit: 'report' },
-    schema: { response: { 200: fileSchema, ...problems } },
+    schema: {
+      summary: 'a copy of the store, as one file',
+      response: { 200: fileSchema, ...problems },
+    },
     handler: async (_request, reply) => {
       if (isRunning) throw new TangleError('BACKUP_BUSY');
       isRunning = true;

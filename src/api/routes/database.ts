@@ -56,7 +56,10 @@ export function databaseRoutes(app: ApiServer, { database }: DatabaseDeps): void
     method: 'GET',
     url: '/api/midge/v1/database',
     config: { scope: 'admin', limit: 'report' },
-    schema: { response: { 200: dataOf(databaseSchema), ...problems } },
+    schema: {
+      summary: 'how large the store is, and how it grows',
+      response: { 200: dataOf(databaseSchema), ...problems },
+    },
     handler: async () => ({ data: databaseView(await database()) }),
   });
 }

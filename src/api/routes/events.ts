@@ -50,7 +50,11 @@ export function eventsRoutes(app: ApiServer, { counts, store, watchStored }: Eve
     config: { scope: 'read', limit: 'stream' },
     // A HEAD would have to wait for the end.
     exposeHeadRoute: false,
-    schema: { querystring: query, response: { 200: eventsSchema, ...problems } },
+    schema: {
+      summary: 'messages as they are stored, from any point on',
+      querystring: query,
+      response: { 200: eventsSchema, ...problems },
+    },
     handler: (request, reply) => {
       const matches = matcherOf(request.query);
       const cursor = cursorOf(request.query.cursor, request.headers, store.logId);

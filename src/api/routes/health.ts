@@ -1,7 +1,7 @@
 // Whether the node does its job as configured: a status for load balancers, the reasons for people.
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { dataOf } from '../route.ts';
+import { bareStatus, dataOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 const checkSchema = Type.Object({
@@ -23,8 +23,10 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
     method: 'GET',
     url: '/health',
     config: { scope: 'none', limit: 'lookup' },
-    schema: {},
-    handler: (_request, reply) => reply.code(isHealthy(health()) ? 200 : 503).send(),
+    schema: { summary: 'whether the node does its job, as a status alone', response: bareStatus },
+    handler: (_request, reply) => {
+      void reply.code(isHealthy(health()) ? 200 : 503).send();
+    },
   });
 
   app.route({
@@ -32,8 +34,10 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
     url: '/api/midge/v1/health',
     config: { scope: 'none', limit: 'lookup' },
     schema: {
+      summary: 'whether the node does its job, and what is wrong',
       response: {
         200: dataOf(Type.Object({ isHealthy: Type.Boolean(), checks: Type.Array(checkSchema) })),
+        ...problems,
       },
     },
     handler: () => {

@@ -1,7 +1,7 @@
 // What the node is and can do.
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { dataOf } from '../route.ts';
+import { dataOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 const infoSchema = Type.Object({
@@ -32,7 +32,10 @@ export function infoRoutes(app: ApiServer, { info }: InfoDeps): void {
     method: 'GET',
     url: '/api/v1/info',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { response: { 200: dataOf(infoSchema) } },
+    schema: {
+      summary: 'what the node is and can do',
+      response: { 200: dataOf(infoSchema), ...problems },
+    },
     handler: () => ({ data: info() }),
   });
 }

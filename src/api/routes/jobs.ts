@@ -69,7 +69,11 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
     method: 'GET',
     url: jobUrl,
     config: { scope: 'attach', limit: 'lookup' },
-    schema: { params, response: { 200: dataOf(jobSchema), ...problems } },
+    schema: {
+      summary: 'a job: how far it is, or its result',
+      params,
+      response: { 200: dataOf(jobSchema), ...problems },
+    },
     handler: ({ params: { jobId } }) => {
       const job = jobs.get(jobId);
       return { data: jobView(job, job.attachment.state) };
@@ -80,7 +84,7 @@ export function jobRoutes(app: ApiServer, deps: JobsDeps): void {
     method: 'DELETE',
     url: jobUrl,
     config: { scope: 'attach', limit: 'lookup' },
-    schema: { params, response: { 204: Type.Null(), ...problems } },
+    schema: { summary: 'cancel a job', params, response: { 204: Type.Null(), ...problems } },
     handler: ({ params: { jobId } }, reply) => {
       jobs.cancel(jobId);
       void reply.code(204);
@@ -96,7 +100,11 @@ function postRoute(app: ApiServer, jobs: Jobs, deps: JobsDeps): void {
     method: 'POST',
     url: attachUrl,
     config: { scope: 'attach', limit: 'queue' },
-    schema: { ...attachSchema, response: { 202: dataOf(jobSchema), ...problems } },
+    schema: {
+      summary: 'attach a message as a job, without waiting',
+      ...attachSchema,
+      response: { 202: dataOf(jobSchema), ...problems },
+    },
     onRequest: takeBytes,
     onSend: makeTellSpare(deps),
     handler: async (request, reply) => {
@@ -123,7 +131,11 @@ function eventsRoute(app: ApiServer, jobs: Jobs, { counts }: Pick<JobsDeps, 'cou
     config: { scope: 'attach', limit: 'stream' },
     // A HEAD would have to wait for the end.
     exposeHeadRoute: false,
-    schema: { params, response: { 200: eventsSchema, ...problems } },
+    schema: {
+      summary: 'the progress of a job, until its result',
+      params,
+      response: { 200: eventsSchema, ...problems },
+    },
     handler: ({ params: { jobId } }, reply) => {
       const job = jobs.get(jobId);
       return serve(reply, () => new JobEvents(job.attachment, (state) => jobView(job, state)));

@@ -11,7 +11,7 @@ export function ledgerRoutes(app: ApiServer): void {
       method: 'GET',
       url: `/api/v1/${path}`,
       config: { scope: 'read', limit: 'lookup' },
-      schema: { response: problems },
+      schema: { summary: 'needs a ledger, which this node does not keep', response: problems },
       handler: () => {
         throw new TangleError(
           'NO_LEDGER',

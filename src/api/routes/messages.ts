@@ -6,7 +6,7 @@ import { messageIdHex, parseMessageId } from '../../protocol/ids.ts';
 import type { Store, StoredMessage } from '../../storage/store.ts';
 import { binaryType } from '../body.ts';
 import { messageSchema, metadataSchema } from '../message-schema.ts';
-import { dataOf, hex, maxResults, problems } from '../route.ts';
+import { contentOf, dataOf, hex, maxResults, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 import { messageView, metadataView } from '../views.ts';
 
@@ -23,7 +23,7 @@ const childrenSchema = Type.Object({
   childrenMessageIds: Type.Array(hex('32 bytes')),
 });
 
-const rawSchema = Type.Unsafe<Uint8Array>({ type: 'string', contentMediaType: binaryType });
+const rawSchema = contentOf<Uint8Array>(binaryType);
 
 export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
   const stored = (messageId: string): StoredMessage => {
@@ -38,7 +38,11 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
     method: 'GET',
     url: '/api/v1/messages/:messageId',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { params, response: { 200: dataOf(messageSchema), ...problems } },
+    schema: {
+      summary: 'a message as JSON',
+      params,
+      response: { 200: dataOf(messageSchema), ...problems },
+    },
     handler: ({ params: { messageId } }) => ({
       data: messageView(decodeMessage(stored(messageId).bytes)),
     }),
@@ -48,7 +52,11 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
     method: 'GET',
     url: '/api/v1/messages/:messageId/metadata',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { params, response: { 200: dataOf(metadataSchema), ...problems } },
+    schema: {
+      summary: 'what is known of a message',
+      params,
+      response: { 200: dataOf(metadataSchema), ...problems },
+    },
     handler: ({ params: { messageId } }) => {
       const { id, bytes } = stored(messageId);
       return { data: metadataView(id, decodeMessage(bytes)) };
@@ -59,18 +67,30 @@ export function messagesRoutes(app: ApiServer, { store }: MessagesDeps): void {
     method: 'GET',
     url: '/api/v1/messages/:messageId/raw',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { params, response: { 200: rawSchema, ...problems } },
+    schema: {
+      summary: 'the bytes of a message',
+      params,
+      response: { 200: rawSchema, ...problems },
+    },
     handler: ({ params: { messageId } }, reply) => {
       void reply.type(binaryType);
       return stored(messageId).bytes;
     },
   });
 
+  childrenRoute(app, store);
+}
+
+function childrenRoute(app: ApiServer, store: MessagesDeps['store']): void {
   app.route({
     method: 'GET',
     url: '/api/v1/messages/:messageId/children',
     config: { scope: 'read', limit: 'list' },
-    schema: { params, response: { 200: dataOf(childrenSchema), ...problems } },
+    schema: {
+      summary: 'the messages that name a message as parent',
+      params,
+      response: { 200: dataOf(childrenSchema), ...problems },
+    },
     handler: async ({ params: { messageId } }) => {
       const id = parseMessageId(messageId, 'messageId');
       const childrenMessageIds = (await store.childrenOf(id, maxResults)).map(messageIdHex);

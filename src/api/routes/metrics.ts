@@ -1,6 +1,5 @@
 // What the node counts, for Prometheus.
-import { Type } from 'typebox';
-import { problems } from '../route.ts';
+import { contentOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 import { mayDo } from '../scopes.ts';
 
@@ -19,7 +18,8 @@ export function metricsRoutes(app: ApiServer, { metrics }: MetricsDeps): void {
     url: '/metrics',
     config: { scope: 'read', limit: 'report' },
     schema: {
-      response: { 200: { content: { 'text/plain': { schema: Type.String() } } }, ...problems },
+      summary: 'what the node counts, for Prometheus',
+      response: { 200: contentOf<string>('text/plain'), ...problems },
     },
     handler: async ({ grant }, reply) => {
       const text = await metrics.text(mayDo(grant, 'admin'));

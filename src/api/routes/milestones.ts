@@ -14,7 +14,7 @@ export function milestonesRoutes(app: ApiServer): void {
       method: 'GET',
       url,
       config: { scope: 'read', limit: 'lookup' },
-      schema: { params, response: problems },
+      schema: { summary: 'a milestone, of which there is none yet', params, response: problems },
       handler: ({ params: { index } }) => {
         throw new TangleError('MILESTONE_NOT_FOUND', `There is no milestone ${index}.`);
       },

@@ -41,7 +41,10 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping }: MqttRouteDeps): v
     // A browser can send its token only with the CONNECT of MQTT.
     config: { scope: 'none', limit: 'stream' },
     exposeHeadRoute: false,
-    schema: { response: { 101: Type.Null({ description: 'MQTT 3.1.1 follows' }), ...problems } },
+    schema: {
+      summary: 'messages by MQTT over WebSocket',
+      response: { 101: Type.Null({ description: 'MQTT 3.1.1 follows' }), ...problems },
+    },
     handler: ({ raw, grant }, reply) => {
       const upgrade = upgrades.get(raw);
       if (upgrade === undefined) throw new TangleError('UPGRADE_REQUIRED');

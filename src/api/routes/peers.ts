@@ -82,7 +82,10 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
     method: 'GET',
     url: '/api/v1/peers',
     config: { scope: 'admin', limit: 'change' },
-    schema: { response: { 200: dataOf(Type.Array(peerSchema)), ...problems } },
+    schema: {
+      summary: 'the neighbours',
+      response: { 200: dataOf(Type.Array(peerSchema)), ...problems },
+    },
     handler: () => ({ data: peers.neighbours().map(peerView) }),
   });
 
@@ -90,7 +93,11 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
     method: 'GET',
     url: '/api/v1/peers/:peerId',
     config: { scope: 'admin', limit: 'change' },
-    schema: { params, response: { 200: dataOf(peerSchema), ...problems } },
+    schema: {
+      summary: 'one of the neighbours',
+      params,
+      response: { 200: dataOf(peerSchema), ...problems },
+    },
     handler: ({ params: { peerId } }) => {
       const found = peers.neighbours().find(({ id }) => id === peerId);
       if (found === undefined) throw new TangleError('NEIGHBOUR_UNKNOWN');
@@ -102,7 +109,11 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
     method: 'POST',
     url: '/api/v1/peers',
     config: { scope: 'admin', limit: 'change' },
-    schema: { body: bodySchema, response: { 200: dataOf(peerSchema), ...problems } },
+    schema: {
+      summary: 'connect with a neighbour, kept over restarts',
+      body: bodySchema,
+      response: { 200: dataOf(peerSchema), ...problems },
+    },
     handler: async ({ body: { multiAddress, alias } }) => ({
       data: peerView(await peers.addNeighbour(multiAddress, alias)),
     }),
@@ -112,7 +123,11 @@ export function peersRoutes(app: ApiServer, { peers }: PeersDeps): void {
     method: 'DELETE',
     url: '/api/v1/peers/:peerId',
     config: { scope: 'admin', limit: 'change' },
-    schema: { params, response: { 204: Type.Null(), ...problems } },
+    schema: {
+      summary: 'part from a neighbour',
+      params,
+      response: { 204: Type.Null(), ...problems },
+    },
     handler: async ({ params: { peerId } }, reply) => {
       await peers.removeNeighbour(peerId);
       return reply.code(204).send(null);

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { TangleError } from '../../errors.ts';
 import { maxMessageBytes } from '../../protocol/message.ts';
-import { dataOf, problems } from '../route.ts';
+import { bareStatus, dataOf, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 import { isHealthy } from './health.ts';
 import type { HealthDeps } from './health.ts';
@@ -55,9 +55,13 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
     method: 'GET',
     url: '/health/pow',
     config: { scope: 'none', limit: 'lookup' },
-    schema: {},
-    handler: (_request, reply) =>
-      reply.code(pow !== undefined && isHealthy(health()) ? 200 : 503).send(),
+    schema: {
+      summary: 'whether the node takes work for a client, as a status alone',
+      response: bareStatus,
+    },
+    handler: (_request, reply) => {
+      void reply.code(pow !== undefined && isHealthy(health()) ? 200 : 503).send();
+    },
   });
 
   const off = Type.Object({ enabled: Type.Literal(false) });
@@ -66,7 +70,10 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
     method: 'GET',
     url: '/api/midge/v1/pow',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { response: { 200: dataOf(Type.Union([off, on])) } },
+    schema: {
+      summary: 'what the node does for clients',
+      response: { 200: dataOf(Type.Union([off, on])), ...problems },
+    },
     onSend,
     handler: () => ({
       data:
@@ -81,6 +88,7 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
     url: '/api/midge/v1/pow/estimate',
     config: { scope: 'read', limit: 'lookup' },
     schema: {
+      summary: 'what a message of so many bytes would take',
       querystring: Type.Object({
         bytes: Type.String({ pattern: '^[1-9][0-9]{0,4}$', description: sizeWords }),
       }),

@@ -93,7 +93,10 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
     method: 'GET',
     url,
     config: { scope: 'admin', limit: 'lookup' },
-    schema: { response: { 200: dataOf(statusSchema), ...problems } },
+    schema: {
+      summary: 'what pruning does, and the prune that was asked for',
+      response: { 200: dataOf(statusSchema), ...problems },
+    },
     handler: () => ({ data: statusView(deps) }),
   });
 
@@ -102,6 +105,7 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
     url,
     config: { scope: 'admin', limit: 'change' },
     schema: {
+      summary: 'prune now, beyond what the settings ask for',
       body: bodySchema,
       response: { 200: dataOf(planSchema), 202: dataOf(planSchema), ...problems },
     },
@@ -118,6 +122,7 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
     url: '/api/v1/control/database/prune',
     config: { scope: 'admin', limit: 'change' },
     schema: {
+      summary: 'prune now, as clients of the field ask for it',
       body: fieldBodySchema,
       response: { 200: dataOf(Type.Object({ index: count, cutSeq: count })), ...problems },
     },

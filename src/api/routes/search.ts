@@ -44,6 +44,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
     url: '/api/v1/messages',
     config: { scope: 'read', limit: 'list' },
     schema: {
+      summary: 'the newest messages under an index',
       querystring: Type.Object({ index: indexHex }),
       response: { 200: dataOf(resultSchema), ...problems },
     },
@@ -59,7 +60,11 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
     method: 'GET',
     url: '/api/midge/v1/messages',
     config: { scope: 'read', limit: 'list' },
-    schema: { querystring: pageQuery, response: { 200: dataOf(pageSchema), ...problems } },
+    schema: {
+      summary: 'messages under an index, in pages',
+      querystring: pageQuery,
+      response: { 200: dataOf(pageSchema), ...problems },
+    },
     handler: async ({ query }) => {
       const key = keyOf(query.index);
       const limit = Number(query.limit ?? maxResults);

@@ -49,7 +49,10 @@ export function syncRoutes(app: ApiServer, { sync }: SyncDeps): void {
     method: 'GET',
     url: '/api/midge/v1/sync',
     config: { scope: 'read', limit: 'lookup' },
-    schema: { response: { 200: dataOf(syncSchema), ...problems } },
+    schema: {
+      summary: 'how far the node is in fetching what it missed',
+      response: { 200: dataOf(syncSchema), ...problems },
+    },
     handler: ({ grant }) => {
       const { reason, neighbours, ...progress } = sync();
       return {

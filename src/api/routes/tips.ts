@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { messageIdHex } from '../../protocol/ids.ts';
 import type { MessageId } from '../../protocol/ids.ts';
-import { dataOf, hex } from '../route.ts';
+import { dataOf, hex, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 export interface TipsDeps {
@@ -16,7 +16,11 @@ export function tipsRoutes(app: ApiServer, { selectTips }: TipsDeps): void {
     url: '/api/v1/tips',
     config: { scope: 'read', limit: 'lookup' },
     schema: {
-      response: { 200: dataOf(Type.Object({ tipMessageIds: Type.Array(hex('32 bytes')) })) },
+      summary: 'parents for a new message',
+      response: {
+        200: dataOf(Type.Object({ tipMessageIds: Type.Array(hex('32 bytes')) })),
+        ...problems,
+      },
     },
     handler: () => ({ data: { tipMessageIds: selectTips().map(messageIdHex) } }),
   });

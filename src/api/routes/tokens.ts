@@ -47,7 +47,10 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
     method: 'GET',
     url,
     config: { scope: 'admin', limit: 'change' },
-    schema: { response: { 200: dataOf(Type.Array(recordSchema)), ...problems } },
+    schema: {
+      summary: 'the tokens that were given to others',
+      response: { 200: dataOf(Type.Array(recordSchema)), ...problems },
+    },
     handler: async () => ({ data: (await tokens.list()).map(recordView) }),
   });
 
@@ -55,7 +58,11 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
     method: 'POST',
     url,
     config: { scope: 'admin', limit: 'change' },
-    schema: { body: bodySchema, response: { 201: dataOf(newSchema), ...problems } },
+    schema: {
+      summary: 'make a token',
+      body: bodySchema,
+      response: { 201: dataOf(newSchema), ...problems },
+    },
     handler: async ({ body }, reply) => {
       const { token, record } = await tokens.create(body);
       void reply.code(201).header('cache-control', 'no-store');
@@ -68,6 +75,7 @@ export function tokensRoutes(app: ApiServer, { tokens }: TokensRouteDeps): void 
     url: `${url}/:tokenId`,
     config: { scope: 'admin', limit: 'change' },
     schema: {
+      summary: 'revoke a token',
       params: Type.Object({ tokenId: Type.String({ description: 'the id of a token' }) }),
       response: { 204: Type.Null(), ...problems },
     },

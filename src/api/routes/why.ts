@@ -31,6 +31,7 @@ export function whyRoutes(app: ApiServer, { why }: WhyRouteDeps): void {
     url: '/api/midge/v1/why/:messageId',
     config: { scope: 'read', limit: 'report' },
     schema: {
+      summary: 'why a message is not solid here',
       params: Type.Object({ messageId: hex('32 bytes') }),
       response: { 200: dataOf(whySchema), ...problems },
     },
