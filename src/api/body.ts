@@ -17,18 +17,18 @@ export function addBodyParsers(app: ApiServer): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, takeAsIs);
-  app.addHook('preParsing', refuseEncoded);
 }
 
 /** A few bytes can unpack to any number of them, and no message is long enough to gain by it. */
-async function refuseEncoded({ raw }: FastifyRequest): Promise<undefined> {
+function refuseEncoded({ raw }: FastifyRequest): void {
   const encoding = raw.headers['content-encoding'];
   if (encoding === undefined || encoding === 'identity') return;
   throw new TangleError('REQUEST_INVALID', 'Send the body as it is, without a Content-Encoding.');
 }
 
 /** An empty body is no body: clients send a JSON content type with every request, a DELETE too. */
-async function parseJson(_request: FastifyRequest, text: string): Promise<unknown> {
+async function parseJson(request: FastifyRequest, text: string): Promise<unknown> {
+  refuseEncoded(request);
   if (text === '') return undefined;
   try {
     return JSON.parse(text);
@@ -37,7 +37,8 @@ async function parseJson(_request: FastifyRequest, text: string): Promise<unknow
   }
 }
 
-async function takeAsIs(_request: FastifyRequest, bytes: Buffer): Promise<Buffer> {
+async function takeAsIs(request: FastifyRequest, bytes: Buffer): Promise<Buffer> {
+  refuseEncoded(request);
   return bytes;
 }
 
