@@ -120,10 +120,14 @@ export async function attachMany(node: NodeProcess, count: number, text: string)
   return ids;
 }
 
+/** As clients do, it comes again while the node still fetches what it missed. */
 async function attachAt(node: NodeProcess, text: string): Promise<string> {
-  const answer = await attach(node.url, index, text);
-  if (!isAcknowledged(answer)) throw new Error(JSON.stringify(answer));
-  return answer.id;
+  for (;;) {
+    const answer = await attach(node.url, index, text);
+    if (isAcknowledged(answer)) return answer.id;
+    if (!answer.body.includes('catching_up')) throw new Error(JSON.stringify(answer));
+    await pause();
+  }
 }
 
 /** What each node has, in order, once all have so many messages. */
