@@ -69,7 +69,8 @@ describe('server-sent events', () => {
       seen += String(chunk);
       if (seen.includes(second)) break;
     }
-    const [id = ''] = /(?<=id: )\w{32}-\d+/.exec(seen.slice(seen.indexOf('event: message'))) ?? [];
+    const told = seen.split('\n\n').find((event) => event.includes(first)) ?? '';
+    const [id = ''] = /(?<=id: )\w{32}-\d+/.exec(told) ?? [];
     expect(seen).toContain(first);
     const later = await listen(`?index=${hex('again')}`, { 'last-event-id': id });
     expect(await firstIds(later, 1)).toEqual([second]);
