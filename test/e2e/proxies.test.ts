@@ -157,8 +157,13 @@ describe.skipIf(!isInstalled('haproxy'))('haproxy', () => {
   });
 });
 
-/** Requests of which some were under way on a node that went: they may get lost where nobody may send them again. */
 const clients = 6;
+/**
+ * Attaches that may get lost where nobody may send them again: what every client had under way on
+ * the node that went, and once more. The sockets of a killed process are closed one after the
+ * other, so who is told by the first may still send into the next.
+ */
+const mayGetLost = 2 * clients;
 
 describe.each(proxyKinds)('%s', (kind) => {
   const retriesAttaches = kind === 'haproxy' || kind === 'nginx-lua';
@@ -234,9 +239,9 @@ describe.each(proxyKinds)('%s', (kind) => {
       const inVain = isTold ? await test.proxy.statOf('midge_api/n3', 'econ') : 0;
       expect(inVain).toBe(0);
       expect(statuses.reads).toEqual(new Map([[200, manyReads]]));
-      const certain = retriesAttaches ? manyAttaches : manyAttaches - clients;
+      const certain = retriesAttaches ? manyAttaches : manyAttaches - mayGetLost;
       expect(statuses.complete.get(201)).toBeGreaterThanOrEqual(certain);
-      expect(statuses.incomplete.get(201)).toBeGreaterThanOrEqual(manyAttaches - clients);
+      expect(statuses.incomplete.get(201)).toBeGreaterThanOrEqual(manyAttaches - mayGetLost);
     });
 
     it('loses nothing that is safe to send again when a node is killed, and doubles nothing', async () => {
@@ -244,9 +249,9 @@ describe.each(proxyKinds)('%s', (kind) => {
       expect(statuses.reads.get(200)).toBeGreaterThanOrEqual(
         kind === 'apache' ? manyReads - 3 * clients : manyReads,
       );
-      const certain = retriesAttaches ? manyAttaches : manyAttaches - clients;
+      const certain = retriesAttaches ? manyAttaches : manyAttaches - mayGetLost;
       expect(statuses.complete.get(201)).toBeGreaterThanOrEqual(certain);
-      expect(statuses.incomplete.get(201)).toBeGreaterThanOrEqual(manyAttaches - clients);
+      expect(statuses.incomplete.get(201)).toBeGreaterThanOrEqual(manyAttaches - mayGetLost);
       const found = await send(test.nodes[0]!.url, {
         path: `/api/v1/messages?index=${hex('kill')}`,
       });
