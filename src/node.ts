@@ -201,7 +201,7 @@ function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Att
   const { store, tips, intake, pruner } = tangle;
   return makeAttach(intakeOptions(config), {
     selectTips: (count) => tips.select(count),
-    readFacts: (ids) => store.facts(ids),
+    store,
     intake,
     verifyWork,
     mine: pow && meteredMine((job) => pow.mine(job), metrics),

@@ -56,6 +56,8 @@ export class LevelStore implements Store {
   #lastWrite: Promise<unknown> = Promise.resolve();
   #reopening: Promise<void> = Promise.resolve();
   readonly #holds = new Holds();
+  /** The newest slice that was, or is, taken away. */
+  #cutting: Promise<unknown> = Promise.resolve();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
@@ -113,7 +115,11 @@ export class LevelStore implements Store {
     await before?.(slice.records);
     const keep = new Set(keepIds.map(idText));
     const isKept = (key: string): boolean => keep.has(key) || this.#holds.has(key);
-    const isDone = await this.#write((shelves) => cutSlice(shelves, slice, isKept));
+    const isDone = await this.#write((shelves) => {
+      const cutting = cutSlice(shelves, slice, isKept);
+      this.#cutting = cutting.catch(() => undefined);
+      return cutting;
+    });
     const records = isDone ? slice.records : [];
     const sizeBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
     return { cutSeq: this.cutSeq, messageCount: records.length, sizeBytes };
@@ -239,7 +245,9 @@ export class LevelStore implements Store {
     return this.get(id) !== undefined;
   }
 
-  facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
+  /** Once the slice is gone that is being cut: it may have been asked about holds before its caller held these. */
+  async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
+    await this.#cutting;
     return this.#read(({ view }) => view.facts(ids));
   }
 

@@ -120,8 +120,8 @@ export interface Store extends AsyncDisposable {
   /** Takes pruned messages off the disk, a part at a time: the log, then one piece of the index. */
   compact(part: CompactionPart): Promise<void>;
   /**
-   * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what was
-   * found to be a parent is one still when its child is appended.
+   * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what
+   * `facts`, called afterwards, finds to be a parent is one still when its child is appended.
    */
   hold(ids: readonly MessageId[]): Disposable;
   /** In the order of ids. */

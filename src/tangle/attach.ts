@@ -66,7 +66,7 @@ export interface AttachOptions {
 export interface AttachDeps {
   /** At most `count` tips; as many as the pool gives by default. */
   readonly selectTips: (count?: number) => readonly MessageId[];
-  readonly readFacts: Store['facts'];
+  readonly store: Pick<Store, 'facts' | 'hold'>;
   readonly intake: Pick<Intake, 'submit' | 'isPending'>;
   readonly verifyWork: VerifyWork;
   /** Absent when proof of work for clients is switched off. */
@@ -85,7 +85,10 @@ export function makeAttach(options: AttachOptions, deps: AttachDeps): Attach {
       const bytes = encodeMessage(message);
       if (message.nonce !== 0n) return await deps.intake.submit(bytes, 'client');
       const hasOwnParents = draft.parents !== undefined && draft.parents.length > 0;
-      const work = new Work(message, bytes, hasOwnParents ? undefined : deps.selectTips);
+      using work = new Work(message, bytes, {
+        hold: (parents) => deps.store.hold(parents),
+        selectTips: hasOwnParents ? undefined : deps.selectTips,
+      });
       if (isWorkDone(work, options, deps)) return await deps.intake.submit(bytes, 'client');
       const refusal = await refuseParents(message.parents, deps);
       if (refusal !== undefined) return refusal;
@@ -148,7 +151,7 @@ async function refuseParents(
   parents: readonly MessageId[],
   deps: AttachDeps,
 ): Promise<Outcome | undefined> {
-  const facts = await deps.readFacts(parents);
+  const facts = await deps.store.facts(parents);
   const notSolid = parents.filter((_, position) => facts[position] === undefined);
   if (notSolid.length === 0) return undefined;
   return parentsRefused(
@@ -175,29 +178,40 @@ async function mine(
   return work.finish(digest, nonce);
 }
 
+interface WorkDeps {
+  readonly hold: Store['hold'];
+  /** Absent when the client chose the parents. */
+  readonly selectTips: AttachDeps['selectTips'] | undefined;
+}
+
 /**
- * A message that is being worked on. While it is, the parents that this node chose grow old; newer ones
- * cost nothing, because every nonce is as likely as any other, whatever was tried before. Their count
- * stays: with it the length would change, and with the length the work.
+ * A message that is being worked on. Until it is disposed of the cut leaves all parents solid that it had.
+ * Those that this node chose grow old meanwhile; newer ones cost nothing, because every nonce is as likely
+ * as any other, whatever was tried before. Their count stays: with it the length would change, and with
+ * the length the work.
  */
-class Work {
+class Work implements Disposable {
   readonly digest: Uint8Array;
   readonly sizeBytes: number;
   /** Absent when the client chose the parents. */
   readonly refresh: (() => Uint8Array) | undefined;
   readonly #message: Message;
   readonly #parentsByDigest = new Map<string, readonly MessageId[]>();
+  readonly #hold: Store['hold'];
+  readonly #held = new DisposableStack();
 
-  constructor(
-    message: Message,
-    bytes: Uint8Array,
-    selectTips: AttachDeps['selectTips'] | undefined,
-  ) {
+  constructor(message: Message, bytes: Uint8Array, { hold, selectTips }: WorkDeps) {
     this.#message = message;
+    this.#hold = hold;
+    this.#held.use(hold(message.parents));
     this.sizeBytes = bytes.length;
     this.digest = powDigestOf(bytes);
     this.#parentsByDigest.set(hexOf(this.digest), message.parents);
     if (selectTips !== undefined) this.refresh = () => this.#refresh(selectTips);
+  }
+
+  [Symbol.dispose](): void {
+    this.#held.dispose();
   }
 
   /** The bytes whose work has this digest, with the nonce in place. */
@@ -211,6 +225,7 @@ class Work {
     const { length } = this.#message.parents;
     const newer = selectTips(length);
     const parents = newer.length === length ? newer : this.#message.parents;
+    this.#held.use(this.#hold(parents));
     const digest = powDigestOf(encodeMessage({ ...this.#message, parents }));
     this.#parentsByDigest.set(hexOf(digest), parents);
     return digest;

@@ -213,7 +213,9 @@ export class Intake implements AsyncDisposable {
     book: ParentBook,
   ): readonly Candidate[] {
     return examined.filter((candidate) => {
-      if (book.isSolid(candidate.key)) {
+      // Whoever asks for a message that was pruned wants to read it again; a neighbour only says that it has it.
+      const { key } = candidate;
+      if (tickets.isOnlyOfPeers(key) ? book.isSolid(key) : book.isStored(key)) {
         tickets.settle(candidate.key, { kind: 'known', id: candidate.id });
         return false;
       }
@@ -255,11 +257,11 @@ export class Intake implements AsyncDisposable {
       parents: candidate.message.parents,
       indexKey: indexKeyOf(candidate.message),
       arrivalMs,
-      isLazy: book.place(candidate, arrivalMs, this.#options.maxParentAgeMs).isLazy,
+      ...book.place(candidate, arrivalMs, this.#options.maxParentAgeMs),
     }));
     await this.#deps.store.append(records);
     this.#solidifier.commit(plan.solid);
-    this.#deps.tips.add(records);
+    this.#deps.tips.add(records.filter(({ hadChild }) => !hadChild));
     this.#deps.announce?.(plan.solid);
   }
 

@@ -6,8 +6,16 @@ import { isLazyChild } from './candidate.ts';
 import type { Candidate } from './candidate.ts';
 
 interface KnownParent {
+  /** False for an entry point of which nothing but the id is here. */
+  readonly isStored: boolean;
   readonly isLazy: boolean;
   firstChildMs: number | undefined;
+}
+
+export interface Placed {
+  readonly isLazy: boolean;
+  /** Stored messages name it already: it is no tip. */
+  readonly hadChild: boolean;
 }
 
 /** Holds what it has read against the cut until it is disposed of. */
@@ -42,7 +50,8 @@ export class ParentBook implements Disposable {
     for (const [position, key] of keys.entries()) {
       const fact = facts[position];
       if (fact !== undefined) {
-        this.#known.set(key, { isLazy: fact.isLazy, firstChildMs: fact.firstChildMs });
+        const { isLazy, firstChildMs } = fact;
+        this.#known.set(key, { isStored: fact.seq > 0, isLazy, firstChildMs });
       }
     }
   }
@@ -51,12 +60,18 @@ export class ParentBook implements Disposable {
     return this.#known.has(key);
   }
 
+  isStored(key: string): boolean {
+    return this.#known.get(key)?.isStored === true;
+  }
+
   /** Judges a message whose parents are all in the book, and enters it as a parent for those behind it. */
-  place(candidate: Candidate, nowMs: number, maxParentAgeMs: number): { readonly isLazy: boolean } {
+  place(candidate: Candidate, nowMs: number, maxParentAgeMs: number): Placed {
     const parents = candidate.parentKeys.flatMap((key) => this.#known.get(key) ?? []);
     const isLazy = isLazyChild(parents, nowMs, maxParentAgeMs);
     if (!isLazy) for (const parent of parents) parent.firstChildMs ??= nowMs;
-    this.#known.set(candidate.key, { isLazy, firstChildMs: undefined });
-    return { isLazy };
+    // What comes again while only its id was left has the children it had.
+    const firstChildMs = this.#known.get(candidate.key)?.firstChildMs;
+    this.#known.set(candidate.key, { isStored: true, isLazy, firstChildMs });
+    return { isLazy, hadChild: firstChildMs !== undefined };
   }
 }

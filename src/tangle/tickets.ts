@@ -65,6 +65,10 @@ export class TicketBook {
     return this.#byKey.get(key)?.find(({ source }) => isPeer(source))?.source;
   }
 
+  isOnlyOfPeers(key: string): boolean {
+    return this.#byKey.get(key)?.every(({ source }) => isPeer(source)) === true;
+  }
+
   settle(key: string, outcome: Outcome): void {
     for (const ticket of this.#byKey.get(key) ?? []) ticket.resolve(outcome);
   }

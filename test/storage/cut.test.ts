@@ -4,6 +4,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import type { Database } from '../../src/storage/database.ts';
 import { messageKey, messageRange, spaceRange, indexSpaces } from '../../src/storage/layout.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
 import { aFolder } from '../support/folder.ts';
@@ -238,6 +240,35 @@ describe('what is held', () => {
     }
     await store.cut({ upToSeq: 13 });
     expect(await store.facts([id])).toEqual([undefined]);
+  });
+
+  it('stays solid though a cut is under way, or is not found to be solid', async () => {
+    await using folder = await aFolder();
+    let duringCut: (() => void) | undefined;
+    await using store = await openTestStore(folder.path, {
+      openDatabase: async (location, sizes) => {
+        const db = await openDatabase(location, sizes);
+        const batch = db.batch.bind(db) as () => ReturnType<Database['batch']>;
+        const told = () => {
+          duringCut?.();
+          return batch();
+        };
+        return Object.assign(db, { batch: told });
+      },
+    });
+    const records = new Grower().many(20);
+    await store.append(records);
+    const { id } = records[2]!;
+    const found = Promise.withResolvers<unknown>();
+    duringCut = () => {
+      duringCut = undefined;
+      // The cut has asked what is held, and has not been made: now somebody finds a parent.
+      using _held = store.hold([id]);
+      void store.facts([id]).then(found.resolve, found.reject);
+    };
+    await store.cut({ upToSeq: 15 });
+    expect(await found.promise).toEqual([undefined]);
+    await expectConsistent(store);
   });
 
   it('can be tips that nobody names', async () => {

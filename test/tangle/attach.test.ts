@@ -40,7 +40,7 @@ function countedMine(): { readonly mine: Mine; readonly count: () => number } {
 function depsOf(tangle: TestTangle, mine?: Mine): AttachDeps {
   return {
     selectTips: (count) => tangle.tips.select(count),
-    readFacts: (ids) => tangle.store.facts(ids),
+    store: tangle.store,
     intake: tangle.intake,
     verifyWork,
     mine,
@@ -178,6 +178,46 @@ describe('attaching a message', () => {
     };
     expect(codeOf(await attachOn(tangle, refreshing)({ payload }, call))).toBe('accepted');
     expect(tangle.solid.at(-1)!.message.parents.length).toBe(1);
+  });
+
+  it('has its parents held against pruning while it works, those of each refresh too', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const chain = [aMessage({ data: 'first' })];
+    for (let n = 1; n < 20; n++) {
+      chain.push(aMessage({ parents: [chain.at(-1)!.id], data: `${n}` }));
+    }
+    for (const { bytes } of chain) await tangle.intake.submit(bytes, 'client');
+    const own = chain[2]!.id;
+    const pruning: Mine = async (job) => {
+      await tangle.store.cut({ upToSeq: 15 });
+      return search(job);
+    };
+    expect(codeOf(await attachOn(tangle, pruning)({ payload, parents: [own] }, call))).toBe(
+      'accepted',
+    );
+    expect(tangle.store.has(own)).toBe(false);
+
+    const selections = [[chain[15]!.id], [chain[16]!.id]];
+    const held: boolean[] = [];
+    const failsLater: Mine = async (job) => {
+      job.refresh?.();
+      await tangle.store.cut({ upToSeq: 18 });
+      const facts = await tangle.store.facts([chain[15]!.id, chain[16]!.id]);
+      held.push(...facts.map((fact) => fact?.isEntryPoint === true));
+      throw new TangleError('POW_BUSY');
+    };
+    const attach = makeAttach(
+      { networkId: testNetwork.id, minPowScore: 1 },
+      { ...depsOf(tangle, failsLater), selectTips: () => selections.shift() ?? [] },
+    );
+    expect(codeOf(await attach({ payload }, call))).toBe('busy POW_BUSY');
+    expect(held).toEqual([true, true]);
+    await tangle.store.cut({ upToSeq: 19 });
+    expect(await tangle.store.facts([chain[15]!.id, chain[16]!.id])).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   it('waits for the first catch-up to end', async () => {

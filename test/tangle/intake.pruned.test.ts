@@ -81,6 +81,35 @@ describe('the door, when messages were pruned', () => {
     expect(tangle.store.messageCount).toBe(5);
   });
 
+  it('says of what is pruned, but named still, that it is not there', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const first = aMessage({ data: 'first' });
+    const others = Array.from({ length: 10 }, (_, n) => aMessage({ data: `${n}` }));
+    const child = aMessage({ parents: [first.id], data: 'child' });
+    for (const { bytes } of [first, ...others, child]) await tangle.intake.submit(bytes, 'client');
+    await tangle.store.cut({ upToSeq: 11 });
+    expect(await tangle.store.facts([first.id])).toMatchObject([{ seq: 0 }]);
+    // A neighbour has it, as have we in a way: nobody needs to ask for its parents.
+    expect((await tangle.intake.submit(first.bytes, 'peer:a')).kind).toBe('known');
+    expect(await tangle.intake.submit(first.bytes, 'client')).toMatchObject({
+      kind: 'rejected',
+      error: { code: 'PARENT_UNKNOWN' },
+    });
+    // With parents that are solid it is taken in as any other, and no tip, for it has a child.
+    const tips = hexes(tangle.tips.all());
+    {
+      using _held = tangle.store.hold([genesisId]);
+      await tangle.store.adoptEntryPoints([
+        { id: genesisId, isLazy: false, firstChildMs: undefined },
+      ]);
+      expect(await tangle.intake.submit(first.bytes, 'client')).toMatchObject({ kind: 'accepted' });
+    }
+    expect(tangle.store.has(first.id)).toBe(true);
+    expect(hexes(tangle.tips.all())).toEqual(tips);
+    expect((await tangle.intake.submit(first.bytes, 'client')).kind).toBe('known');
+  });
+
   it('goes on from tips that a flood of lazy messages has pushed below the cut', async () => {
     await using folder = await aFolder();
     const clock = new HandClock();
