@@ -279,18 +279,15 @@ async function underWay({ proxy: { url } }: Stage, index: string, happen: () => 
   const onAnswer = (nth: number): void => {
     if (nth === 200) happen();
   };
+  const attaches = { url, clients, requests: manyAttaches, comesAgain: true };
   const [reading, completes, incompletes] = await Promise.all([
     closedLoop({ url, clients, requests: manyReads, make: () => read, onAnswer }),
     closedLoop({
-      url,
-      clients,
-      requests: manyAttaches,
+      ...attaches,
       make: (nth) => complete(`${index} ${nth}`),
     }),
     closedLoop({
-      url,
-      clients,
-      requests: manyAttaches,
+      ...attaches,
       make: (nth) => incomplete(index, `${nth}`),
     }),
   ]);

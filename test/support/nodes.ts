@@ -130,17 +130,23 @@ export interface Load {
   readonly make: (nth: number) => Sent;
   /** After each answer. */
   readonly onAnswer?: (nth: number) => void;
+  /** As a client does whom a 503 tells that nothing was done and that it may come again. */
+  readonly comesAgain?: boolean;
 }
 
 /** Clients that send the next request when they have the answer to the last; how often each status came. */
-export async function closedLoop({ url, clients, requests, make, onAnswer }: Load) {
+export async function closedLoop(load: Load): Promise<Map<number, number>> {
+  const { url, clients, requests, make, onAnswer, comesAgain = false } = load;
   const statuses = new Map<number, number>();
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   let next = 0;
   let done = 0;
+  const isToComeAgain = (status: number): boolean => comesAgain && status === 503;
   const client = async (): Promise<void> => {
     while (next < requests) {
-      const { status } = await send(url, make(next++), agent);
+      const sent = make(next++);
+      let { status } = await send(url, sent, agent);
+      while (isToComeAgain(status)) ({ status } = await send(url, sent, agent));
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       onAnswer?.(++done);
     }
