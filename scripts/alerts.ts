@@ -83,6 +83,15 @@ export const alerts: readonly Alert[] = [
     action: 'See who holds them; a proxy in front keeps idle clients away from the node.',
   },
   {
+    name: 'MidgeCertificateEnds',
+    expr: `${metric('midge_api_certificate_end_time_seconds')} - time() < 14 * 86400`,
+    for: '1h',
+    severity: 'warning',
+    summary: 'The certificate of the API ends in less than 14 days.',
+    action:
+      'Renew it; the node serves the new files within a minute. If they are new, its log says why not.',
+  },
+  {
     name: 'MidgeFailing',
     expr: `${perNode} (rate(${failed}[5m])) / ${perNode} (rate(${requests}[5m])) > 0.05`,
     for: '10m',

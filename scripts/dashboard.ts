@@ -159,7 +159,10 @@ interface Target {
 function targetsOf(name: MetricName, { type, labels }: MetricRow): Target[] {
   const legend = ['instance', ...labels].map((label) => `{{${label}}}`).join(' ');
   if (type === 'histogram') return quantileTargets(name);
-  const expr = type === 'counter' ? `rate(${name}${chosen}[$__rate_interval])` : `${name}${chosen}`;
+  // Grafana counts moments in milliseconds.
+  const factor = name.endsWith('_time_seconds') ? ' * 1000' : '';
+  const expr =
+    type === 'counter' ? `rate(${name}${chosen}[$__rate_interval])` : `${name}${chosen}${factor}`;
   return [{ refId: 'A', expr, legendFormat: legend }];
 }
 
@@ -173,7 +176,7 @@ function quantileTargets(name: MetricName): Target[] {
 
 /** By the last word of a name, as Grafana calls it. */
 function unitOf(name: MetricName, { type }: MetricRow): string {
-  if (name === 'process_start_time_seconds') return 'dateTimeFromNow';
+  if (name.endsWith('_time_seconds')) return 'dateTimeFromNow';
   const unit = /_(bytes|sizes|seconds|durations|ratio)(_total)?$/.exec(name)?.[1];
   // CPU seconds a second.
   if (type === 'counter' && unit === 'seconds') return 'percentunit';

@@ -136,6 +136,8 @@ export const errorTable = {
   SCOPE_MISSING: local('The token does not allow this.'),
   TOKEN_UNKNOWN: local('There is no token with that id.'),
   TOO_MANY_TOKENS: local('There are as many tokens as may be; revoke one.'),
+  TLS_INVALID: local('The certificate of the API or its key cannot be used.'),
+  TLS_REQUIRED: local('This node speaks HTTPS only; begin the URL with https.'),
   TOKEN_FILE_INVALID: local('A file with tokens of this node cannot be used.'),
   FORBIDDEN_HOST: local('The Host header names a machine this node does not answer for.'),
   INTERNAL: later('An unexpected fault of this node; it is logged.'),

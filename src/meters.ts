@@ -2,6 +2,7 @@
 import type { ApiCounts } from './api/counts.ts';
 import type { MqttBroker, MqttStatus } from './api/mqtt/broker.ts';
 import type { Answered, HealthCheck } from './api/server.ts';
+import type { Tls } from './api/tls.ts';
 import type { Spare } from './balance/spare.ts';
 import type { EventLoopWatch } from './event-loop.ts';
 import { countFiles } from './open-files.ts';
@@ -22,6 +23,7 @@ import type { TipPool } from './tangle/tips.ts';
 
 export interface Meters {
   readonly mqtt: { readonly broker: Pick<MqttBroker, 'status'> } | undefined;
+  readonly tls: Pick<Tls, 'expiresAtMs'> | undefined;
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
   readonly store: Pick<Store, 'messageCount' | 'entryPointCount' | 'lastSeq' | 'cutSeq' | 'state'>;
   readonly pruner: Pick<Pruner, 'status'>;
@@ -52,6 +54,9 @@ export function* samplesOf(meters: Meters): Generator<Sample, void, undefined> {
   yield* pruningSamples(meters);
   if (meters.pow !== undefined) yield* powSamples(meters.pow.status());
   yield* apiSamples(meters.counts);
+  if (meters.tls !== undefined) {
+    yield ['midge_api_certificate_end_time_seconds', meters.tls.expiresAtMs / 1_000];
+  }
   if (meters.mqtt !== undefined) yield* mqttSamples(meters.mqtt.broker.status());
   yield* gossipSamples(meters.network);
 }

@@ -118,6 +118,9 @@ export const metricsTable = {
     'reason',
   ),
   midge_api_connections: gauge('Connections with the API, idle ones too.'),
+  midge_api_certificate_end_time_seconds: gauge(
+    'When the certificate of api.tls ends, as Unix time; only with TLS.',
+  ),
   midge_events_listeners: gauge('Who listens to server-sent events.', 'stream'),
 
   // MQTT.

@@ -6,6 +6,8 @@ import { openMqtt } from './api/mqtt/open.ts';
 import type { MqttService } from './api/mqtt/open.ts';
 import { openApi } from './api/server.ts';
 import type { Api, ApiDeps, HealthCheck } from './api/server.ts';
+import { openTls } from './api/tls.ts';
+import type { Tls } from './api/tls.ts';
 import { openTokens } from './api/tokens.ts';
 import type { Tokens } from './api/tokens.ts';
 import { openWaitingRoom } from './api/waiting.ts';
@@ -52,6 +54,7 @@ import {
   networkOptions,
   pruningOptions,
   storeOptions,
+  tlsFiles,
 } from './wiring.ts';
 
 export interface NodeDeps {
@@ -65,6 +68,8 @@ export interface Node extends AsyncDisposable {
   readonly info: NodeSummary;
   /** How far it is in fetching what it missed. */
   readonly sync: () => SyncStatus;
+  /** Looks for a new certificate now, not only once a minute. Never rejects; what is wrong is logged. */
+  readonly renewCertificate: () => Promise<void>;
 }
 
 /** Opens a node that serves at once. Throws coded errors of the store and the API; then nothing stays open. */
@@ -72,7 +77,8 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
   const start = new StartProgress({ clock: deps.clock ?? systemClock, log: deps.log });
-  const waiting = opening.use(await openWaitingRoom(config.api.bind, () => start.sentence));
+  const tls = opening.use(await openTlsOf(config, deps));
+  const waiting = opening.use(await openWaitingRoom(config.api.bind, () => start.sentence, tls));
   // Whoever the door tells of messages is opened after it.
   let neighbours: Network | undefined;
   const tangle = opening.use(
@@ -94,24 +100,29 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   tangle.intake.tellWaiting();
   const tokens = await openTokens(resolve(config.dataDir), { clock: deps.clock ?? systemClock });
   const mqtt = config.mqtt.enabled
-    ? opening.use(await openMqttOf(config, deps, { tangle, tokens }))
+    ? opening.use(await openMqttOf(config, deps, { tangle, tokens, tls }))
     : undefined;
   const health = (): HealthCheck[] => healthChecks({ ...tangle, loop, network });
   const failing = (): string[] => health().flatMap(({ name, ok }) => (ok ? [] : [name]));
   const spare = opening.use(new SpareWatch(config.api.weight, { failing, pow }));
   const telling = { counts: new ApiCounts(), metrics: new Metrics(), health, spare };
-  const parts: Parts = { loop, tangle, pow, network, mqtt, tokens, ...telling };
+  const parts: Parts = { loop, tangle, pow, network, mqtt, tokens, tls, ...telling };
   const apiDeps = apiDepsOf(config, deps, parts);
   await waiting[Symbol.asyncDispose]();
-  const api = opening.use(await openApi(config.api, apiDeps));
+  const api = opening.use(await openApi({ ...config.api, tls }, apiDeps));
   const tellers = opening.use(await openTellers(config.api, tellersDepsOf(deps, parts, api)));
 
   const owned = opening.move();
   return {
     info: summaryOf(config, { ...tangle, api, mqtt, network, tellers }),
     sync: () => network.sync(),
+    renewCertificate: () => tls?.renew() ?? Promise.resolve(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function openTlsOf({ api }: Config, { log, clock = systemClock }: NodeDeps) {
+  return openTls(tlsFiles(api.tls), { log: log.child({ component: 'tls' }), clock });
 }
 
 function openPow({ pow, network }: Config, { log, clock = systemClock }: NodeDeps) {
@@ -124,10 +135,10 @@ function openPow({ pow, network }: Config, { log, clock = systemClock }: NodeDep
 function openMqttOf(
   { mqtt, api }: Config,
   { log }: NodeDeps,
-  { tangle, tokens }: Pick<Parts, 'tangle' | 'tokens'>,
+  { tangle, tokens, tls }: Pick<Parts, 'tangle' | 'tokens' | 'tls'>,
 ): Promise<MqttService> {
   const access = { grantOf: tokens.grantOf, publicScopes: api.publicScopes };
-  return openMqtt(mqtt, { ...tangle, access, log: log.child({ component: 'mqtt' }) });
+  return openMqtt({ ...mqtt, tls }, { ...tangle, access, log: log.child({ component: 'mqtt' }) });
 }
 
 interface Parts {
@@ -137,6 +148,7 @@ interface Parts {
   readonly network: Network;
   readonly mqtt: MqttService | undefined;
   readonly tokens: Tokens;
+  readonly tls: Tls | undefined;
   readonly counts: ApiCounts;
   readonly health: () => HealthCheck[];
   readonly spare: SpareWatch;
@@ -160,11 +172,11 @@ function tellersDepsOf(
 /** What the API is handed of each part. */
 function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
   const { log, clock = systemClock } = deps;
-  const { loop, tangle, pow, network, mqtt, tokens, counts, health, metrics } = parts;
+  const { loop, tangle, pow, network, mqtt, tokens, tls, counts, health, metrics } = parts;
   const { store, tips, rate, feed } = tangle;
   const spare = (): Spare => parts.spare.balance().spare;
   metrics.collectFrom(() =>
-    samplesOf({ ...tangle, loop, pow, network, mqtt, counts, health, spare }),
+    samplesOf({ ...tangle, loop, pow, network, mqtt, tls, counts, health, spare }),
   );
   return {
     attach: attachOf(config, parts),

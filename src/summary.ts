@@ -26,6 +26,8 @@ export interface NodeSummary {
   readonly keeps: string;
   readonly apiAddress: string;
   readonly apiUrl: string;
+  /** By which its commands know a node with TLS; absolute. */
+  readonly certFile?: string | undefined;
   /** Ports of its own that MQTT has beside /mqtt of the API. */
   readonly mqttUrls: readonly string[];
   /** Where proxies ask for spare compute; undefined when they cannot. */
@@ -59,6 +61,7 @@ export function summaryOf(config: Config, parts: Parts): NodeSummary {
     keeps: limitWords(pruner.status().limits),
     apiAddress: `${api.host}:${api.port}`,
     apiUrl: api.url,
+    certFile: config.api.tls.certFile && resolve(config.api.tls.certFile),
     mqttUrls: mqtt?.urls ?? [],
     agentAddress: tellers.agentAddress,
     gossipAddresses: network.host.addresses,

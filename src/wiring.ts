@@ -1,5 +1,6 @@
 // From the settings to the options of each room. Only here do rooms and settings meet.
 import { relative, resolve } from 'node:path';
+import type { CertificateFiles } from './api/certificate.ts';
 import type { ArchiveOptions } from './backup/archive.ts';
 import type { Config } from './config/schema.ts';
 import { TangleError } from './errors.ts';
@@ -46,6 +47,13 @@ export function networkOptions(config: Config): NetworkOptions {
     ...config.gossip,
     dataDir: resolve(config.dataDir),
     networkName: config.network.name,
+  };
+}
+
+export function tlsFiles({ certFile, keyFile }: Config['api']['tls']): Partial<CertificateFiles> {
+  return {
+    ...(certFile !== undefined && { certFile: resolve(certFile) }),
+    ...(keyFile !== undefined && { keyFile: resolve(keyFile) }),
   };
 }
 

@@ -1,5 +1,6 @@
 // The HTTP server around the routes: limits, hooks, and how every failure becomes a problem.
 import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import type { FastifyCorsOptions } from '@fastify/cors';
@@ -15,6 +16,7 @@ import { refuseBroken } from './broken-requests.ts';
 import type { ApiCounts } from './counts.ts';
 import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
+import { makeHttpServer } from './http-server.ts';
 import type { Limits } from './limits.ts';
 import { makePipelineLimit } from './pipelining.ts';
 import { problemOf } from './problem.ts';
@@ -36,6 +38,8 @@ const corsOptions = {
 };
 
 export interface AppDeps extends Pick<RateDeps, 'clientOf'>, ShedDeps {
+  /** Does not listen yet; plain HTTP when absent. */
+  readonly server?: Server | undefined;
   readonly limits: Limits;
   readonly bind: Bind;
   /** Aborted when the server stops. */
@@ -57,7 +61,7 @@ export interface Answered {
 
 /** A server without routes; nothing listens yet. */
 export function makeApp(deps: AppDeps): ApiServer {
-  const { log, counts, limits } = deps;
+  const { log, counts, server = makeHttpServer(deps.limits).server } = deps;
   const nextRequestId = makeRequestIds();
   const logFault = makeFaultLog(log);
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
@@ -80,16 +84,7 @@ export function makeApp(deps: AppDeps): ApiServer {
         verbose: true,
       },
     },
-    requestTimeout: limits.requestMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionTimeout: limits.silenceMs,
-    http: {
-      headersTimeout: limits.headersMs,
-      connectionsCheckingInterval: limits.checkMs,
-      maxHeaderSize: limits.headerBytes,
-      keepAlive: true,
-      keepAliveInitialDelay: limits.tcpProbeAfterMs,
-    },
+    serverFactory: (handler) => server.on('request', handler),
     return503OnClosing: false,
     frameworkErrors: sendProblem,
     clientErrorHandler: (error, socket) => {

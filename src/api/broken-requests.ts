@@ -16,6 +16,12 @@ export function refuseBroken(
     return undefined;
   }
   const error = errorOf(cause);
+  socket.end(rawProblem(error, requestId), () => socket.destroy());
+  return error.code;
+}
+
+/** A whole answer, the last one of its connection. */
+export function rawProblem(error: TangleError, requestId: string): string {
   const { status, body } = problemOf(error, requestId);
   const text = JSON.stringify(body);
   const head = [
@@ -24,8 +30,7 @@ export function refuseBroken(
     `content-length: ${Buffer.byteLength(text)}`,
     'connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy());
-  return error.code;
+  return `${head.join('\r\n')}\r\n\r\n${text}`;
 }
 
 function errorOf(cause: string): TangleError {

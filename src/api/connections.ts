@@ -106,6 +106,7 @@ function idleOf(connections: Iterable<Connection>): Connection | undefined {
   return idle;
 }
 
-function placeOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
+/** The same below TLS and above it, where the sockets are not. */
+export function placeOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -2,6 +2,8 @@
 
 /** Of requests and their connections; settings may give others. */
 export interface Limits {
+  /** For the handshake of TLS; then those for the headers begin. */
+  readonly handshakeMs: number;
   readonly headersMs: number;
   readonly requestMs: number;
   /** How often those two are looked after: with Node's own 30 s a drip of 5 s lives 29 s (measured). */
@@ -22,6 +24,7 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
+  handshakeMs: 10_000,
   headersMs: 10_000,
   requestMs: 30_000,
   checkMs: 1_000,

@@ -97,6 +97,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   TOKEN_INVALID: 401,
   SCOPE_MISSING: 403,
   FORBIDDEN_HOST: 403,
+  TLS_REQUIRED: 400,
 
   // No client causes these: they end a start or a command, or are faults of the node.
   INTERNAL: 500,
@@ -113,6 +114,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   CONFIG_INVALID: 500,
   ADDRESS_IN_USE: 500,
   USAGE_INVALID: 500,
+  TLS_INVALID: 500,
   TOKEN_FILE_INVALID: 500,
   NODE_UNREACHABLE: 500,
   NODE_REFUSED: 500,

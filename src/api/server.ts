@@ -5,12 +5,15 @@ import type { AppDeps } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
 import { clientAt, makeAddressOf, makeClientOf, makeStandsForMany } from './clients.ts';
 import { Connections } from './connections.ts';
+import { makeHttpServer } from './http-server.ts';
+import type { HttpServer } from './http-server.ts';
 import { defaultLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { ApiServer } from './route.ts';
 import { addRoutes } from './routes.ts';
 import type { RouteDeps } from './routes.ts';
 import type { GrantOf, Scope } from './scopes.ts';
+import type { Tls } from './tls.ts';
 
 export type { Answered } from './app.ts';
 export type { HealthCheck } from './routes/health.ts';
@@ -21,6 +24,8 @@ export interface ApiOptions extends Partial<Limits> {
   readonly bind: string;
   /** Addresses and networks (`10.0.0.0/8`) whose X-Forwarded-For names the client. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Plain HTTP when absent. */
+  readonly tls?: Tls | undefined;
   /** Ids of jobs begin with it; 0 when absent. */
   readonly nodeNumber?: number | undefined;
   /** What callers without a token may do; all but admin when absent. */
@@ -55,7 +60,9 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   const limits = { ...defaultLimits, ...options };
   const access = { grantOf, publicScopes: options.publicScopes ?? defaultPublicScopes };
   const clientOf = makeClientOf(makeAddressOf(trustedProxies));
-  const parts = { bind, access, log, counts, onAnswer, clientOf, limits, lateMs };
+  const http = makeHttpServer(limits, options.tls);
+  const { server } = http;
+  const parts = { server, bind, access, log, counts, onAnswer, clientOf, limits, lateMs };
   const app = makeApp({ ...parts, stopping: stopping.signal });
   const connections = new Connections(limits, {
     clientAt,
@@ -80,15 +87,15 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   return {
     host,
     port,
-    url: `http://${host}:${port}`,
-    [Symbol.asyncDispose]: () => closeApp(app, stopping),
+    url: `${http.protocol}://${host}:${port}`,
+    [Symbol.asyncDispose]: () => closeApp(app, http, stopping),
   };
 }
 
 /** Attaches that run answer 503 at once; whoever is slower to read than the grace is cut off. */
-async function closeApp(app: ApiServer, stopping: AbortController): Promise<void> {
+async function closeApp(app: ApiServer, http: HttpServer, stopping: AbortController) {
   stopping.abort();
-  const cutOff = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  const cutOff = setTimeout(() => http.cut(), graceMs);
   try {
     await app.close();
   } finally {

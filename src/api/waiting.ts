@@ -1,13 +1,15 @@
 // What answers at the address of the API before the node can serve: health with the progress of the start, and
 // 503 for everything else.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { TangleError } from '../errors.ts';
 import { listenError, parseBind } from './bind.ts';
+import { makeHttpServer } from './http-server.ts';
+import type { HttpServer } from './http-server.ts';
 import { defaultLimits as limits } from './limits.ts';
 import { problemOf } from './problem.ts';
 import type { HealthCheck } from './routes/health.ts';
+import type { Tls } from './tls.ts';
 
 export interface WaitingRoom extends AsyncDisposable {
   readonly port: number;
@@ -17,24 +19,20 @@ export interface WaitingRoom extends AsyncDisposable {
 export async function openWaitingRoom(
   bindText: string,
   progress: () => string,
+  tls?: Tls,
 ): Promise<WaitingRoom> {
   const bind = await parseBind(bindText);
-  const server = createServer(
-    {
-      requestTimeout: limits.requestMs,
-      headersTimeout: limits.headersMs,
-      connectionsCheckingInterval: limits.checkMs,
-      maxHeaderSize: limits.headerBytes,
-    },
-    (request, response) => answer(request, response, progress()),
-  );
+  const http = makeHttpServer(limits, tls, (request, response) => {
+    answer(request, response, progress());
+  });
+  const { server } = http;
   server.maxConnections = limits.maxConnections;
   await listen(server, { host: bind.address, port: bind.port }).catch((error: unknown) => {
     throw listenError(bindText, error);
   });
   const listening = server.address();
   assert(typeof listening === 'object' && listening !== null);
-  return { port: listening.port, [Symbol.asyncDispose]: () => leave(server) };
+  return { port: listening.port, [Symbol.asyncDispose]: () => leave(http) };
 }
 
 function listen(server: Server, at: { readonly host: string; readonly port: number }) {
@@ -45,10 +43,10 @@ function listen(server: Server, at: { readonly host: string; readonly port: numb
 }
 
 /** Nobody waits for an answer here, so nothing is lost with the connections. May be called again. */
-async function leave(server: Server): Promise<void> {
+async function leave({ server, cut }: HttpServer): Promise<void> {
   if (!server.listening) return;
   const closed = server[Symbol.asyncDispose]();
-  server.closeAllConnections();
+  cut();
   await closed;
 }
 

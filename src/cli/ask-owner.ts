@@ -3,7 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { ask } from './client.ts';
 import type { Call } from './command.ts';
 import type { Question } from './exchange.ts';
-import { nodeUrlOf } from './node-url.ts';
+import { nodeOf } from './node-url.ts';
 import { ownerTokenOf } from './owner.ts';
 
 const timeoutMs = 30_000;
@@ -19,7 +19,8 @@ export function askOwner<Schema extends TSchema>(
   { path, method, body }: OwnerQuestion,
   schema: Schema,
 ): Promise<Static<Schema>> {
-  const url = new URL(`${nodeUrlOf(call).replace(/\/$/, '')}/api/${path}`);
-  const question: Question = { method, timeoutMs, token: ownerTokenOf(call) };
+  const { root, trusted } = nodeOf(call);
+  const url = new URL(`${root}/api/${path}`);
+  const question: Question = { method, timeoutMs, token: ownerTokenOf(call), trusted };
   return ask(url, body === undefined ? question : { ...question, body }, schema);
 }

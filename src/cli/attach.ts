@@ -5,13 +5,13 @@ import { maxMessageBytes } from '../protocol/message.ts';
 import { readAtMost } from './bounded.ts';
 import { makeNodeClient } from './client.ts';
 import type { NodeClient } from './client.ts';
-import { jsonFlag, nodeFlag, parameterAt } from './command.ts';
+import { jsonFlag, nodeFlags, parameterAt } from './command.ts';
 import type { Command } from './command.ts';
 import { jsonLine } from './escape.ts';
 import { indexHexOf, indexWords } from './index-key.ts';
 import { alignColumns, counted } from './layout.ts';
 import { followJob } from './mining.ts';
-import { nodeUrlOf } from './node-url.ts';
+import { nodeOf } from './node-url.ts';
 import { programWords } from './program.ts';
 import { withSpinner } from './progress.ts';
 
@@ -19,7 +19,7 @@ export const attach: Command = {
   name: 'attach',
   summary: 'send a message to a running node',
   parameters: ['<index>', '<text|@file|->'],
-  flags: [nodeFlag, jsonFlag],
+  flags: [...nodeFlags, jsonFlag],
   details:
     'Sends data under an index, the name by which it can be found again. The data is the text itself, the bytes of a file, or what standard input holds. An index that is no text is written as 0x and hex. Ctrl-C cancels.',
   examples: [
@@ -31,7 +31,7 @@ export const attach: Command = {
   run: async (call) => {
     const indexHex = indexHexOf(parameterAt(call, 0));
     const data = await dataOf(parameterAt(call, 1));
-    const node = makeNodeClient(nodeUrlOf(call));
+    const node = makeNodeClient(nodeOf(call));
     const messageId = await attachTo(node, indexHex, Buffer.from(data).toString('hex'));
     const view = call.flags.has(jsonFlag.flag)
       ? jsonLine({ messageId })

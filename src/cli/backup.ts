@@ -11,7 +11,7 @@ import { parameterAt } from './command.ts';
 import type { Call, Command } from './command.ts';
 import { hasStore, quietLogger } from './data-folder.ts';
 import { bytesWords, counted } from './layout.ts';
-import { nodeUrlOf } from './node-url.ts';
+import { nodeOf } from './node-url.ts';
 import { nodeFlag } from './command.ts';
 import { ownerFlags, ownerTokenOf } from './owner.ts';
 import { openProgress } from './progress.ts';
@@ -66,9 +66,9 @@ async function* bytesOf(call: Call): AsyncGenerator<Uint8Array> {
 }
 
 function ofNode(call: Call): Promise<AsyncIterable<Uint8Array>> {
-  const root = nodeUrlOf(call).replace(/\/$/, '');
+  const { root, trusted } = nodeOf(call);
   const url = new URL(`${root}/api/midge/v1/backup`);
-  return download(url, { method: 'GET', token: ownerTokenOf(call) });
+  return download(url, { method: 'GET', token: ownerTokenOf(call), trusted });
 }
 
 interface Saved {

@@ -39,18 +39,22 @@ export function banner(info: NodeSummary, program = programWords()): string {
   ].join('\n');
 }
 
-function examples({ apiAddress, powWorkers }: NodeSummary, program: string): readonly string[] {
-  const url = urlOfBind(apiAddress);
-  const node = url === defaultNode ? '' : ` --node ${url}`;
+function examples(info: NodeSummary, program: string): readonly string[] {
+  const { apiAddress, powWorkers, certFile } = info;
+  const url = urlOfBind(apiAddress, certFile === undefined ? 'http' : 'https');
+  const ca = certFile === undefined ? '' : ` --ca '${certFile}'`;
+  const node = url === defaultNode ? '' : ` --node ${url}${ca}`;
+  // The certificate names the machine as others reach it, not as it reaches itself.
+  const curl = certFile === undefined ? 'curl -s' : 'curl -sk';
   const route = `${url}/api/v1/messages`;
-  const read = `  curl -s '${route}?index=${exampleIndexHex}'`;
+  const read = `  ${curl} '${route}?index=${exampleIndexHex}'`;
   if (powWorkers === 0) return ['Find messages by their index:', read];
   const body = JSON.stringify({
     payload: { type: 2, index: exampleIndexHex, data: exampleDataHex },
   });
   return [
     'Attach a message, and find it again:',
-    `  curl -s ${route} -H 'content-type: application/json' -d '${body}'`,
+    `  ${curl} ${route} -H 'content-type: application/json' -d '${body}'`,
     read,
     'The same in short:',
     `  ${program} attach greetings "hello Tangle"${node}`,

@@ -5,6 +5,7 @@ import { TangleError } from '../errors.ts';
 import { escapeLine } from './escape.ts';
 import { exchange, listen, openAnswer, wholeAnswer } from './exchange.ts';
 import type { Answer, Question } from './exchange.ts';
+import type { NodePlace } from './node-url.ts';
 import { programWords } from './program.ts';
 import {
   envelopeSchema,
@@ -35,12 +36,15 @@ export interface NodeClient {
   find(indexHex: string): Promise<FoundReply>;
 }
 
-/** `root` is the URL of the API, with or without a slash at its end. */
-export function makeNodeClient(root: string): NodeClient {
-  const base = `${root.replace(/\/$/, '')}/api`;
+export function makeNodeClient({ root, trusted }: NodePlace): NodeClient {
+  const base = `${root}/api`;
   const routeOf = (path: string): URL => new URL(`${base}/v1/${path}`);
   const jobUrl = (path = ''): URL => new URL(`${base}/midge/v1/attach${path}`);
-  const read: Question = { method: 'GET', timeoutMs: readTimeoutMs };
+  const read: Question = { method: 'GET', timeoutMs: readTimeoutMs, trusted };
+  const post = (index: string, data: string): Question => {
+    const body = JSON.stringify({ payload: { type: 2, index, data } });
+    return { method: 'POST', body, trusted };
+  };
   return {
     message: (id) => ask(routeOf(`messages/${id}`), read, messageSchema),
     find: (indexHex) => ask(routeOf(`messages?index=${indexHex}`), read, foundSchema),
@@ -51,19 +55,15 @@ export function makeNodeClient(root: string): NodeClient {
     startJob: (index, data) => ask(jobUrl(), post(index, data), jobSchema).catch(undefinedFor404),
     job: (jobId) => ask(jobUrl(`/${jobId}`), read, jobSchema),
     jobEvents: async function* (jobId, signal) {
-      for await (const job of listen(jobUrl(`/${jobId}/events`), signal)) {
+      for await (const job of listen(jobUrl(`/${jobId}/events`), { signal, trusted })) {
         if (Check(jobSchema, job)) yield job;
       }
     },
     cancelJob: async (jobId) => {
-      const question: Question = { method: 'DELETE', timeoutMs: cancelTimeoutMs };
+      const question: Question = { method: 'DELETE', timeoutMs: cancelTimeoutMs, trusted };
       await exchange(jobUrl(`/${jobId}`), question).catch(() => undefined);
     },
   };
-}
-
-function post(index: string, data: string): Question {
-  return { method: 'POST', body: JSON.stringify({ payload: { type: 2, index, data } }) };
 }
 
 function undefinedFor404(error: unknown): undefined {

@@ -42,6 +42,16 @@ export const nodeFlag: CommandFlag = {
   description: 'The node to ask; without it the one that api.bind of the settings names.',
 };
 
+export const caFlag: CommandFlag = {
+  flag: '--ca',
+  placeholder: 'FILE',
+  description:
+    'Certificate of a node with https, or of its authority; without it api.tls.certFile, or who Node trusts.',
+};
+
+/** The flags of every command that asks a node. */
+export const nodeFlags: readonly CommandFlag[] = [nodeFlag, caFlag];
+
 export function parameterAt({ parameters }: Call, index: number): string {
   const parameter = parameters[index];
   assert(parameter !== undefined, 'parameters are counted before a command runs');

@@ -3,16 +3,14 @@ import { resolve } from 'node:path';
 import { databaseSchema, databaseView } from '../api/routes/database.ts';
 import type { DatabaseReply } from '../api/routes/database.ts';
 import { isCoded } from '../errors.ts';
-import { ask } from './client.ts';
+import { askOwner } from './ask-owner.ts';
 import { jsonFlag, nodeFlag } from './command.ts';
 import type { Call, Command } from './command.ts';
 import { hasStore, quietLogger } from './data-folder.ts';
 import { jsonLine } from './escape.ts';
 import { alignColumns, bytesWords } from './layout.ts';
-import { nodeUrlOf } from './node-url.ts';
-import { ownerFlags, ownerTokenOf } from './owner.ts';
+import { ownerFlags } from './owner.ts';
 
-const timeoutMs = 30_000;
 const hourMs = 3_600_000;
 /** What came within less says nothing about a day. */
 const minMeasuredMs = hourMs / 6;
@@ -56,8 +54,7 @@ async function statusOf(call: Call): Promise<DatabaseReply> {
 }
 
 function ofNode(call: Call): Promise<DatabaseReply> {
-  const url = new URL(`${nodeUrlOf(call).replace(/\/$/, '')}/api/midge/v1/database`);
-  return ask(url, { method: 'GET', token: ownerTokenOf(call), timeoutMs }, databaseSchema);
+  return askOwner(call, { path: 'midge/v1/database', method: 'GET' }, databaseSchema);
 }
 
 function words(status: DatabaseReply): string {

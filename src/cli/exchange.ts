@@ -5,6 +5,7 @@ import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { readAtMost } from './bounded.ts';
 import { eventData } from './server-events.ts';
+import { connectTls } from './tls-socket.ts';
 
 export interface Question {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -14,6 +15,8 @@ export interface Question {
   /** Shows who asks. */
   readonly token?: string;
   readonly signal?: AbortSignal;
+  /** PEM of certificates that are trusted beside the usual ones. */
+  readonly trusted?: string | undefined;
 }
 
 export interface Answer {
@@ -38,9 +41,12 @@ export async function exchange(url: URL, question: Question): Promise<Answer> {
  * The data of the server-sent events of an answer, JSON that is parsed. Ends with it, also where it breaks off, is silent for
  * longer than a node is, or is no such answer: whoever needs more asks in another way.
  */
-export async function* listen(url: URL, signal: AbortSignal): AsyncGenerator {
+export async function* listen(
+  url: URL,
+  question: Pick<Question, 'signal' | 'trusted'>,
+): AsyncGenerator {
   try {
-    const response = await responseTo(url, { method: 'GET', signal });
+    const response = await responseTo(url, { method: 'GET', ...question });
     response.setTimeout(maxSilenceMs, () => response.destroy());
     for await (const text of eventData(response.setEncoding('utf8'))) yield JSON.parse(text);
   } catch {
@@ -62,17 +68,20 @@ export async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
   return { status: statusCode, retryAfter: headers['retry-after'], body: parsed(bytes) };
 }
 
-function responseTo(url: URL, question: Question): Promise<IncomingMessage> {
-  const { method, body, timeoutMs, token } = question;
-  const request = url.protocol === 'https:' ? requestHttps : requestHttp;
+async function responseTo(url: URL, question: Question): Promise<IncomingMessage> {
+  const { method, body, timeoutMs, token, trusted } = question;
+  const signal = timeoutMs === undefined ? question.signal : AbortSignal.timeout(timeoutMs);
+  const socket = url.protocol === 'https:' ? await connectTls(url, { trusted, signal }) : undefined;
   const options: RequestOptions = {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
-    signal: timeoutMs === undefined ? question.signal : AbortSignal.timeout(timeoutMs),
+    signal,
+    ...(socket !== undefined && { createConnection: () => socket }),
   };
+  const request = socket === undefined ? requestHttp : requestHttps;
   return new Promise((resolve, reject) => {
     request(url, options, resolve).on('error', reject).end(body);
   });

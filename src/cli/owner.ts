@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TangleError } from '../errors.ts';
 import type { Call } from './command.ts';
-import { nodeFlag } from './command.ts';
+import { nodeFlags } from './command.ts';
 import type { CommandFlag } from '../config/flags.ts';
 
 /** Never the token itself: other users of the machine see the arguments of every process. */
@@ -14,7 +14,7 @@ export const tokenFileFlag: CommandFlag = {
 };
 
 /** The flags of every command that needs the owner's token. */
-export const ownerFlags: readonly CommandFlag[] = [nodeFlag, tokenFileFlag];
+export const ownerFlags: readonly CommandFlag[] = [...nodeFlags, tokenFileFlag];
 
 /** Throws USAGE_INVALID when there is none to be read. */
 export function ownerTokenOf({ config, flags }: Call): string {

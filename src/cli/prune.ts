@@ -3,17 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Type } from 'typebox';
 import type { Static, TSchema } from 'typebox';
 import { TangleError } from '../errors.ts';
-import { ask } from './client.ts';
+import { askOwner } from './ask-owner.ts';
 import { jsonFlag } from './command.ts';
 import type { Call, Command } from './command.ts';
 import { jsonLine } from './escape.ts';
 import type { Question } from './exchange.ts';
 import { counted } from './layout.ts';
-import { nodeUrlOf } from './node-url.ts';
-import { ownerFlags, ownerTokenOf } from './owner.ts';
+import { ownerFlags } from './owner.ts';
 import { openProgress } from './progress.ts';
 
-const timeoutMs = 30_000;
 const pollMs = 250;
 
 const planSchema = Type.Object({
@@ -109,9 +107,11 @@ function askNode<Schema extends TSchema>(
   { method, body }: Pick<Question, 'method' | 'body'>,
   schema: Schema,
 ): Promise<Static<Schema>> {
-  const url = new URL(`${nodeUrlOf(call).replace(/\/$/, '')}/api/midge/v1/prune`);
-  const question: Question = { method, timeoutMs, token: ownerTokenOf(call) };
-  return ask(url, body === undefined ? question : { ...question, body }, schema);
+  return askOwner(
+    call,
+    { path: 'midge/v1/prune', method, ...(body !== undefined && { body }) },
+    schema,
+  );
 }
 
 function words({ fromSeq, toSeq, messageCount, estimatedBytes }: Plan, status?: Status): string {

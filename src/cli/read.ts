@@ -3,12 +3,12 @@ import { resolve } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { makeNodeClient } from './client.ts';
 import type { NodeClient } from './client.ts';
-import { jsonFlag, nodeFlag, parameterAt } from './command.ts';
+import { jsonFlag, nodeFlags, parameterAt } from './command.ts';
 import type { Command } from './command.ts';
 import { jsonLine } from './escape.ts';
 import { indexHexOf } from './index-key.ts';
 import { messageView } from './message-view.ts';
-import { nodeUrlOf } from './node-url.ts';
+import { nodeOf } from './node-url.ts';
 import { isId, listView } from './read-view.ts';
 import type { ListedMessage, View } from './read-view.ts';
 
@@ -22,7 +22,7 @@ export const read: Command = {
   summary: 'show a message, or the newest ones under an index',
   parameters: ['<id|index>'],
   flags: [
-    nodeFlag,
+    ...nodeFlags,
     jsonFlag,
     {
       flag: limitFlag,
@@ -48,7 +48,7 @@ export const read: Command = {
     const limit = limitOf(call.flags.get(limitFlag));
     const folder = call.flags.get(archiveFlag);
     const found = await (folder === undefined
-      ? readNode(makeNodeClient(nodeUrlOf(call)), wanted, limit)
+      ? readNode(makeNodeClient(nodeOf(call)), wanted, limit)
       : readPruned(resolve(folder), wanted, limit));
     call.print(call.flags.has(jsonFlag.flag) ? jsonLine(found.json) : found.text);
   },

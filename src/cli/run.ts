@@ -1,4 +1,5 @@
 // midge run: opens the node, says so, and closes it when asked to.
+import type { Config } from '../config/schema.ts';
 import { makeLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
 import type { Node } from '../node.ts';
@@ -7,7 +8,7 @@ import { banner } from './banner.ts';
 import type { Command } from './command.ts';
 import { openStatusLine } from './progress.ts';
 import type { StatusLine } from './progress.ts';
-import { stopSignal } from './signals.ts';
+import { onHangUp, stopSignal } from './signals.ts';
 import { syncLine } from './sync-line.ts';
 
 const syncLineMs = 500;
@@ -36,6 +37,7 @@ export const run: Command = {
     const { openNode } = await import('../node.ts');
     {
       const opening = openNode(config, { log, onFatal: broken.reject });
+      using _hangUps = isForPeople ? undefined : renewOnHangUp(config, opening);
       await openOrLeave(asked, opening, log);
       await using node = await opening;
       if (isForPeople) print(banner(node.info));
@@ -47,6 +49,15 @@ export const run: Command = {
     log.info('stopped');
   },
 };
+
+/** Undefined without TLS. A terminal that is closed sends the same signal, and then the node is to end. */
+function renewOnHangUp({ api }: Config, opening: Promise<Node>): Disposable | undefined {
+  if (api.tls.certFile === undefined) return undefined;
+  return onHangUp(() => {
+    // One that fails to open has said so.
+    opening.then((node) => node.renewCertificate()).catch(() => undefined);
+  });
+}
 
 /** While the node catches up, a line says how far it is. */
 function showSync(node: Pick<Node, 'sync'>, line: StatusLine): Disposable {

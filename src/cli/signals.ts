@@ -46,6 +46,12 @@ export function interruption(
   };
 }
 
+/** Daemons are told by SIGHUP to read their files again; nothing else ends or begins by it until it is disposed of. */
+export function onHangUp(callback: () => void, signals: EventEmitter = process): Disposable {
+  signals.on('SIGHUP', callback);
+  return { [Symbol.dispose]: () => signals.off('SIGHUP', callback) };
+}
+
 function leaveAtOnce(): never {
   process.stderr.write(
     'midge: left before closing was done; no message that was answered is lost.\n',

@@ -1,7 +1,16 @@
 // The settings of the REST API.
 import { Type } from 'typebox';
+import type { TString } from 'typebox';
 import { balanceSettings } from './balance-settings.ts';
 import { hostPort, ipNetwork } from './leaves.ts';
+
+const pemFile = (description: string): TString =>
+  Type.String({
+    description,
+    placeholder: 'FILE',
+    allowed: 'the path of a file',
+    minLength: 1,
+  });
 
 export const apiSettings = Type.Object(
   {
@@ -20,6 +29,16 @@ export const apiSettings = Type.Object(
         'Proxies whose X-Forwarded-For names the client; clients share mining fairly, so behind a proxy all are one without it.',
       default: [],
       maxItems: 1000,
+    }),
+    tls: Type.Object({
+      certFile: Type.Optional(
+        pemFile(
+          'Certificate in PEM, the chain after it: then the API speaks HTTPS only, and mqtt.bind TLS.',
+        ),
+      ),
+      keyFile: Type.Optional(
+        pemFile('Key of the certificate in PEM, without passphrase, not to be read by others.'),
+      ),
     }),
     ...balanceSettings,
     maxConnections: Type.Integer({

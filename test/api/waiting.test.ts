@@ -1,15 +1,42 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { get } from 'node:https';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { openTls } from '../../src/api/tls.ts';
 import { openWaitingRoom } from '../../src/api/waiting.ts';
+import { systemClock } from '../../src/clock.ts';
+import { silentLogger } from '../../src/log.ts';
+import { aCertificate, writeCertificate } from '../support/certificate.ts';
+import { aFolder } from '../support/folder.ts';
 
 async function open(sentence: () => string) {
   const room = await openWaitingRoom('127.0.0.1:0', sentence);
-  const get = (path: string) => fetch(`http://127.0.0.1:${room.port}${path}`);
-  return { get, [Symbol.asyncDispose]: () => room[Symbol.asyncDispose]() };
+  const getPath = (path: string) => fetch(`http://127.0.0.1:${room.port}${path}`);
+  return { get: getPath, [Symbol.asyncDispose]: () => room[Symbol.asyncDispose]() };
 }
 
 const checks = (reason: string) => [{ name: 'start', ok: false, reason }];
 
 describe('before the node can serve', () => {
+  it('TLS is spoken already, where the API will', async () => {
+    await using folder = await aFolder();
+    const own = aCertificate();
+    const deps = { clock: systemClock, log: silentLogger };
+    using tls = await openTls(await writeCertificate(folder.path, own), deps);
+    await using room = await openWaitingRoom('127.0.0.1:0', () => 'x', tls);
+    const asked = get({ host: '127.0.0.1', port: room.port, path: '/health', ca: own.cert });
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(503);
+    // Who has not even begun does not keep the address taken.
+    const silent = connect(room.port, '127.0.0.1');
+    silent.on('error', () => undefined);
+    await once(silent, 'connect');
+    await room[Symbol.asyncDispose]();
+    await once(silent.resume(), 'close');
+  });
+
   it('/health is 503', async () => {
     await using room = await open(() => 'The index is made.');
     const response = await room.get('/health');

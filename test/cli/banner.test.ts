@@ -44,6 +44,15 @@ describe('what a person sees when the node is ready', () => {
     expect(text).toContain('midge read greetings --node http://127.0.0.1:8080');
   });
 
+  it('tells how a node with TLS is reached', () => {
+    const secured = { ...info, apiUrl: 'https://0.0.0.0:8080', certFile: '/etc/cert.pem' };
+    const text = banner(secured);
+    expect(text).toContain("curl -sk 'https://127.0.0.1:8080/api/v1/messages?index=67726565");
+    expect(text).toContain(
+      "midge read greetings --node https://127.0.0.1:8080 --ca '/etc/cert.pem'",
+    );
+  });
+
   it('names commands as whoever reads it would type them', () => {
     const atDefault = { ...info, apiAddress: '127.0.0.1:14265' };
     expect(banner(atDefault, programWords({ npm_lifecycle_event: 'start' }))).toMatch(

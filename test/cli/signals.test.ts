@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { interruption, stopSignal } from '../../src/cli/signals.ts';
+import { interruption, onHangUp, stopSignal } from '../../src/cli/signals.ts';
 
 function listen() {
   const signals = new EventEmitter();
@@ -33,6 +33,20 @@ describe('a signal to stop', () => {
     clock.nowMs += 1_001;
     signals.emit('SIGINT', 'SIGINT');
     expect(left).toEqual([6_001]);
+  });
+});
+
+describe('a hang-up', () => {
+  it('is told of every time, until nobody listens', () => {
+    const signals = new EventEmitter();
+    let count = 0;
+    {
+      using _ = onHangUp(() => (count += 1), signals);
+      signals.emit('SIGHUP');
+      signals.emit('SIGHUP');
+    }
+    signals.emit('SIGHUP');
+    expect([count, signals.listenerCount('SIGHUP')]).toEqual([2, 0]);
   });
 });
 

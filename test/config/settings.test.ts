@@ -8,6 +8,8 @@ import type { Setting } from '../../src/config/settings.ts';
 /** For each setting that is text: what it takes, and what lies just outside. */
 const texts: Readonly<Record<string, { allowed: string[]; refused: string[] }>> = {
   'pruning.archive': { allowed: ['x', '/mnt/nas/archive'], refused: [''] },
+  'api.tls.certFile': { allowed: ['cert.pem', '/etc/midge/cert.pem'], refused: [''] },
+  'api.tls.keyFile': { allowed: ['key.pem', '/etc/midge/key.pem'], refused: [''] },
   dataDir: { allowed: ['x', '/var/lib/midge', 'with space'], refused: [''] },
   'api.bind': {
     allowed: ['127.0.0.1:0', 'localhost:65535', '[::1]:14265', '0.0.0.0:1', 'my-host.example:80'],
