@@ -15,6 +15,28 @@ export function guestsOf(
     .filter(({ peerId }) => isMeant(peerId));
 }
 
+export interface ConnectionLimits {
+  readonly max: number;
+  readonly maxPerPeer: number;
+}
+
+/**
+ * Closes what comes beyond the limits at once. libp2p itself counts only what is open already: connections whose
+ * handshakes end together all pass.
+ */
+export function boundConnections(
+  libp2p: Connections & Pick<Libp2p, 'addEventListener'>,
+  { max, maxPerPeer }: ConnectionLimits,
+): void {
+  libp2p.addEventListener('connection:open', ({ detail: connection }) => {
+    const { remotePeer, direction } = connection;
+    const isOverAll = direction === 'inbound' && libp2p.getConnections().length > max;
+    if (isOverAll || libp2p.getConnections(remotePeer).length > maxPerPeer) {
+      connection.abort(new Error('Too many connections.'));
+    }
+  });
+}
+
 /** Closes every connection with that peer, now. */
 export function hangUp(libp2p: Connections, peerId: string): void {
   for (const connection of libp2p.getConnections()) {

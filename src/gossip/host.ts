@@ -11,8 +11,9 @@ import { createLibp2p } from 'libp2p';
 import type { Libp2p } from 'libp2p';
 import { systemClock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
+import { boundConnections } from './connections.ts';
 import { openIdentity } from './identity.ts';
-import { maxHandshakeMs } from './limits.ts';
+import { maxConnectionsPerPeer, maxHandshakeMs } from './limits.ts';
 import { boundedYamux } from './muxer.ts';
 
 const maxPendingConnections = 32;
@@ -34,6 +35,10 @@ export interface HostOptions {
 
 const defaultMaxConnections = 256;
 
+function maxConnectionsOf({ maxConnections = defaultMaxConnections }: HostOptions): number {
+  return maxConnections;
+}
+
 /** Whether a peer that proved its identity may stay. */
 export type Gate = (peerId: string, address: Multiaddr) => boolean;
 
@@ -51,6 +56,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const privateKey = await openIdentity(options.dataDir);
   let gate: Gate = everyone;
   const libp2p = await listen(options, privateKey, (...asked) => gate(...asked));
+  boundConnections(libp2p, { max: maxConnectionsOf(options), maxPerPeer: maxConnectionsPerPeer });
   return {
     peerId: libp2p.peerId.toString(),
     get addresses() {
@@ -82,7 +88,7 @@ async function listen(options: HostOptions, privateKey: PrivateKey, gate: Gate):
       // Heartbeats tell who is gone; a machine that is busy for some seconds is not.
       connectionMonitor: { abortConnectionOnPingFailure: false },
       connectionManager: {
-        maxConnections: options.maxConnections ?? defaultMaxConnections,
+        maxConnections: maxConnectionsOf(options),
         maxIncomingPendingConnections: maxPendingConnections,
         inboundUpgradeTimeout: maxHandshakeMs,
         inboundConnectionThreshold: options.maxConnectionsPerSecond ?? 5,

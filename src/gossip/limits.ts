@@ -15,6 +15,9 @@ export const dialTimeoutMs = 10_000;
 /** A connection without a stream of ours is of no use to anyone. */
 export const maxIdleConnectionMs = 15_000;
 
+/** Both sides may dial at the same time, and once more while a dead connection is not known to be dead. */
+export const maxConnectionsPerPeer = 3;
+
 /** A window may not grow beyond what a stream buffers while it is paused, or the stream is aborted. */
 export const maxWindowBytes = MiB;
 /** Open at a time on one connection, of all protocols; a neighbour needs gossip, catch-up and what libp2p asks. */
