@@ -1,6 +1,6 @@
 // A peer made of libp2p alone: writes whatever bytes a test wants, and reads or does not read.
 import { setTimeout } from 'node:timers/promises';
-import type { Stream } from '@libp2p/interface';
+import type { Connection, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface';
 import { identify } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
 import { tcp } from '@libp2p/tcp';
@@ -11,41 +11,77 @@ import type { Libp2p } from 'libp2p';
 
 let openedCount = 0;
 
+export interface RawPeerWish {
+  /** What it says of itself to whoever is connected. */
+  readonly userAgent?: string;
+  /** Addresses that it claims to have. */
+  readonly announce?: readonly string[];
+}
+
 export class RawPeer implements AsyncDisposable {
   readonly libp2p: Libp2p;
+  readonly #muxers: readonly StreamMuxer[];
 
-  private constructor(libp2p: Libp2p) {
+  private constructor(libp2p: Libp2p, muxers: readonly StreamMuxer[]) {
     this.libp2p = libp2p;
+    this.#muxers = muxers;
   }
 
   /** Each comes from an address block of its own, as peers of the wide world do. */
-  static async open(): Promise<RawPeer> {
+  static async open({ userAgent, announce = [] }: RawPeerWish = {}): Promise<RawPeer> {
     openedCount += 1;
     // Handed on to net.connect as it is, though the type does not know it.
     const dialOpts: object = { localAddress: `127.0.${openedCount}.1` };
-    return new RawPeer(
-      await createLibp2p({
-        transports: [tcp({ dialOpts })],
-        connectionEncrypters: [noise()],
-        streamMuxers: [yamux()],
-        services: { identify: identify() },
-      }),
-    );
+    const muxers: StreamMuxer[] = [];
+    const libp2p = await createLibp2p({
+      addresses: { announce: [...announce] },
+      transports: [tcp({ dialOpts })],
+      connectionEncrypters: [noise()],
+      streamMuxers: [() => tellingOf(yamux()(), muxers)],
+      services: { identify: identify() },
+      ...(userAgent === undefined ? {} : { nodeInfo: { userAgent } }),
+    });
+    return new RawPeer(libp2p, muxers);
   }
 
   get peerId(): string {
     return this.libp2p.peerId.toString();
   }
 
+  /** The connection that there is, or another one if it is to be. */
+  dial(address: string, { isAnother = false } = {}): Promise<Connection> {
+    return this.libp2p.dial(multiaddr(address), { force: isAnother });
+  }
+
   /** Opens a gossip stream as a node of any make does. */
   async connect(address: string, networkId: bigint): Promise<RawStream> {
-    const connection = await this.libp2p.dial(multiaddr(address));
-    return new RawStream(await connection.newStream(`/iota-gossip/${networkId}/1.0.0`));
+    return this.openStream(address, `/iota-gossip/${networkId}/1.0.0`);
+  }
+
+  async openStream(address: string, protocol: string): Promise<RawStream> {
+    const connection = await this.dial(address);
+    return new RawStream(await connection.newStream(protocol));
+  }
+
+  /** A stream on the newest connection that asks for no protocol. */
+  async openHalf(): Promise<void> {
+    await this.#muxers.at(-1)?.createStream();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.libp2p.stop();
   }
+}
+
+function tellingOf(factory: StreamMuxerFactory, muxers: StreamMuxer[]): StreamMuxerFactory {
+  return {
+    protocol: factory.protocol,
+    createStreamMuxer: (connection) => {
+      const muxer = factory.createStreamMuxer(connection);
+      muxers.push(muxer);
+      return muxer;
+    },
+  };
 }
 
 export class RawStream {
@@ -61,6 +97,7 @@ export class RawStream {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     stream.addEventListener('close', () => resolve());
+    if (stream.status !== 'open') resolve();
     stream.addEventListener('message', ({ data }) => {
       this.receivedBytes += data.byteLength;
       this.chunks.push(data.subarray());
