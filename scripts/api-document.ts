@@ -38,7 +38,7 @@ const nodeParts: Omit<RouteDeps, keyof typeof sharedParts | 'stopping'> = {
   backup: notAsked,
   database: notAsked,
   pruner: { plan: notAsked, begin: notAsked, status: notAsked },
-  mqtt: { hasRoom: false, serve: notAsked },
+  mqtt: { enter: notAsked, serve: notAsked },
   metrics: { contentType: '', text: notAsked },
 };
 

@@ -126,9 +126,8 @@ export const errorTable = {
   MESSAGE_NOT_FOUND: local('No such message is stored here.'),
   MILESTONE_NOT_FOUND: local('No such milestone is stored here.'),
   JOB_NOT_FOUND: local('No such job is kept here.'),
-  TOO_MANY_LISTENERS: later(
-    'As many clients listen to jobs as may; a job can be asked after, too.',
-  ),
+  TOO_MANY_LISTENERS: later('As many clients listen as may; a job can be asked after, too.'),
+  LISTENER_QUOTA: later('The client listens as often at a time as it may.'),
   IDEMPOTENCY_KEY_REUSED: local('The Idempotency-Key was sent with another body before.'),
   NO_LEDGER: local('This node keeps no ledger.'),
   TOKEN_MISSING: local('The route needs a token.'),

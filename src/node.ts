@@ -138,7 +138,11 @@ function openMqttOf(
   { tangle, tokens, tls }: Pick<Parts, 'tangle' | 'tokens' | 'tls'>,
 ): Promise<MqttService> {
   const access = { grantOf: tokens.grantOf, publicScopes: api.publicScopes };
-  return openMqtt({ ...mqtt, tls }, { ...tangle, access, log: log.child({ component: 'mqtt' }) });
+  const { trustedProxies } = api;
+  return openMqtt(
+    { ...mqtt, tls, trustedProxies },
+    { ...tangle, access, log: log.child({ component: 'mqtt' }) },
+  );
 }
 
 interface Parts {

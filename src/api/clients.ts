@@ -46,6 +46,29 @@ export function isLoopback(remoteAddress: string): boolean {
   return address !== undefined && loopback.check(address.text, address.family);
 }
 
+/** What proxies leave behind: then the other side is not the client. */
+const proxyHeaders = ['x-forwarded-for', 'forwarded', 'via'];
+
+/** Programs of this machine are the owner's, unless they pass on what others ask. */
+export function isOwnProgram({ socket, headers }: RawRequest): boolean {
+  if (!isLoopback(socket.remoteAddress ?? '')) return false;
+  return proxyHeaders.every((name) => headers[name] === undefined);
+}
+
+/** Whom something counts for that is held long; undefined for programs of the owner. */
+export type HolderOf = (request: Parameters<ClientOf>[0]) => string | undefined;
+
+export function makeHolderOf(clientOf: ClientOf): HolderOf {
+  return (request) => (isOwnProgram(request.raw) ? undefined : clientOf(request));
+}
+
+/** The same of a connection, whatever is said on it. */
+export function makeHolderAt(trustedProxies: readonly string[] = []) {
+  const standsForMany = makeStandsForMany(trustedProxies);
+  return (remoteAddress: string): string | undefined =>
+    standsForMany(remoteAddress) ? undefined : clientAt(remoteAddress);
+}
+
 /** Whether many clients come from this address: those of a trusted proxy, or the owner's programs. */
 export function makeStandsForMany(trustedProxies: readonly string[] = []) {
   const trusted = networksOf(trustedProxies);

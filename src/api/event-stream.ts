@@ -1,7 +1,8 @@
 // What all streams of server-sent events (text/event-stream) have in common.
 import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { TangleError } from '../errors.ts';
+import type { HolderOf } from './clients.ts';
+import { Places, orThrow } from './places.ts';
 import { contentOf } from './route.ts';
 import type { ApiCounts } from './counts.ts';
 
@@ -37,18 +38,27 @@ type Stream = keyof ApiCounts['listeners'];
 /** Signs of life come much more often, so a listener that has taken nothing for so long does not read. */
 const maxStallMs = 60_000;
 
-/** Hands out streams, at most so many at a time; each holds a connection. Throws TOO_MANY_LISTENERS. */
+export interface StreamLimits {
+  /** Of all clients together. */
+  readonly maxListeners: number;
+  readonly holderOf: HolderOf;
+  readonly stallMs?: number;
+}
+
+/** Hands out streams; each holds a connection. Throws TOO_MANY_LISTENERS, LISTENER_QUOTA. */
 export function makeServeEvents(
   { listeners }: Pick<ApiCounts, 'listeners'>,
   stream: Stream,
-  { maxListeners, stallMs = maxStallMs }: { maxListeners: number; stallMs?: number },
+  { maxListeners, holderOf, stallMs = maxStallMs }: StreamLimits,
 ): Serve {
+  const places = new Places(maxListeners);
   return (reply, open) => {
-    if (listeners[stream] === maxListeners) throw new TangleError('TOO_MANY_LISTENERS');
+    const place = orThrow(places.take(holderOf(reply.request)));
     const events = open();
     listeners[stream] += 1;
     events.once('close', () => {
       listeners[stream] -= 1;
+      place.leave();
     });
     reply.raw.setTimeout(stallMs);
     void reply.type(eventsType).headers(eventsHeaders);

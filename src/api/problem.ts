@@ -59,6 +59,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   // The client may not now.
   POW_QUOTA: 429,
   RATE_LIMITED: 429,
+  LISTENER_QUOTA: 429,
 
   // The node cannot now.
   ROUTE_BUSY: 503,

@@ -2,7 +2,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyRequest } from 'fastify';
 import { TangleError } from '../errors.ts';
-import { isLoopback } from './clients.ts';
+import { isOwnProgram } from './clients.ts';
 import type { ClientOf } from './clients.ts';
 import type { Limits } from './limits.ts';
 import type { ApiServer } from './route.ts';
@@ -47,13 +47,7 @@ function refusalOf(seen: Seen): TangleError | undefined {
   );
 }
 
-/** What proxies leave behind: then the other side is not the client. */
-const proxyHeaders = ['x-forwarded-for', 'forwarded', 'via'];
-
-/** Programs of this machine are the owner's, unless they pass on what others ask. Health is told to everybody. */
-function isExempt(request: FastifyRequest): boolean {
-  if (request.routeOptions.config.scope === 'none') return true;
-  const { headers, socket } = request.raw;
-  if (!isLoopback(socket.remoteAddress ?? '')) return false;
-  return proxyHeaders.every((name) => headers[name] === undefined);
+/** Health is told to everybody. */
+function isExempt({ routeOptions, raw }: FastifyRequest): boolean {
+  return routeOptions.config.scope === 'none' || isOwnProgram(raw);
 }

@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { makeAddressOf } from '../../src/api/clients.ts';
+import { makeAddressOf, makeClientOf, makeHolderAt, makeHolderOf } from '../../src/api/clients.ts';
 import type { AddressOf } from '../../src/api/clients.ts';
+import type { Scope } from '../../src/api/scopes.ts';
 import { openApi } from '../../src/api/server.ts';
 import { standIns, takingAttach } from './harness.ts';
 
@@ -33,6 +34,33 @@ describe('a client that connects by itself', () => {
 
   it('is not believed who else it says it is', () => {
     expect(addressOf(from('203.0.113.7', '198.51.100.1'))).toBe('203.0.113.7');
+  });
+});
+
+describe('who holds something for long', () => {
+  const holderOf = makeHolderOf(makeClientOf(makeAddressOf(['10.0.0.0/8', '127.0.0.1'])));
+  const stranger = { scopes: new Set<Scope>() };
+  const guest = { ...stranger, tokenId: '7' };
+
+  it.each([
+    [from('203.0.113.7'), stranger, '203.0.113.7'],
+    [from('203.0.113.7'), guest, 'token 7'],
+    [from('10.0.0.1', '203.0.113.7'), stranger, '203.0.113.7'],
+    [from('127.0.0.1', '203.0.113.7'), stranger, '203.0.113.7'],
+    [from('127.0.0.1'), stranger, undefined],
+    [from('::1'), guest, undefined],
+    // A proxy that nobody named is a client, and so are all behind it.
+    [from('::1', '203.0.113.7'), stranger, '0:0:0:0::/64'],
+  ])('by the request %j', (raw, grant, holder) => {
+    expect(holderOf({ raw, grant })).toBe(holder);
+  });
+
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['10.1.2.3', undefined],
+    ['::ffff:127.0.0.1', undefined],
+  ])('on a connection from %s', (address, holder) => {
+    expect(makeHolderAt(['10.0.0.0/8'])(address)).toBe(holder);
   });
 });
 

@@ -18,7 +18,11 @@ class Endless extends Readable {
 async function openServer(stallMs: number) {
   const counts = new ApiCounts();
   const app = fastify({ forceCloseConnections: true });
-  const serve = makeServeEvents(counts, 'messages', { maxListeners: 2, stallMs });
+  const serve = makeServeEvents(counts, 'messages', {
+    maxListeners: 2,
+    holderOf: () => undefined,
+    stallMs,
+  });
   app.get('/', (_request, reply) => serve(reply, () => new Endless()));
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return { counts, url, [Symbol.asyncDispose]: () => app.close() };

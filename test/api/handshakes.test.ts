@@ -8,6 +8,8 @@ import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Limits } from '../../src/api/limits.ts';
+import { listenForMqtt } from '../../src/api/mqtt/tcp.ts';
+import { Places } from '../../src/api/places.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api } from '../../src/api/server.ts';
 import { openTls } from '../../src/api/tls.ts';
@@ -36,7 +38,7 @@ afterAll(async () => {
 const openSecureApi = (limits: Partial<Limits> = {}): Promise<Api> =>
   openApi({ bind: '127.0.0.1:0', tls, ...limits }, standIns);
 
-async function silent({ port, host }: Api): Promise<Socket> {
+async function silent({ port, host }: Pick<Api, 'port' | 'host'>): Promise<Socket> {
   const socket = connect(port, host);
   socket.on('error', () => undefined);
   await once(socket, 'connect');
@@ -59,6 +61,26 @@ function get(url: string): Promise<Told> {
   sent.end();
   return promise;
 }
+
+const serve = (): never => {
+  throw new Error('nobody has said anything');
+};
+
+describe('a port of MQTT with TLS', () => {
+  it('counts who says nothing, and is not kept from closing by them', async () => {
+    const places = new Places(1);
+    const enter = (): ReturnType<Places['take']> => places.take(undefined);
+    const door = await listenForMqtt(['127.0.0.1:0'], { enter, serve, tls });
+    const { hostname: host, port } = new URL(door.urls[0]!);
+    const place = { host, port: Number(port) };
+    const first = await silent(place);
+    await once((await silent(place)).resume(), 'close');
+    const closed = once(first.resume(), 'close');
+    await door[Symbol.asyncDispose]();
+    await closed;
+    expect(first.destroyed).toBe(true);
+  });
+});
 
 describe('an API with TLS', () => {
   it('is reached by https', async () => {

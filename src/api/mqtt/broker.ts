@@ -3,10 +3,13 @@
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
 import type { AedesOptions, AuthenticateError, Client, ConnectPacket } from 'aedes';
+import type { TangleError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { decodeMessage } from '../../protocol/codec.ts';
 import type { Store } from '../../storage/store.ts';
 import type { SolidFeed, SolidMessage } from '../../tangle/events.ts';
+import { Places } from '../places.ts';
+import type { Place } from '../places.ts';
 import { strangerOf } from '../scopes.ts';
 import type { Access, Grant } from '../scopes.ts';
 import { GuardedConnection } from './connection.ts';
@@ -50,7 +53,7 @@ export interface MqttStatus {
 export class MqttBroker implements AsyncDisposable {
   readonly #aedes: Aedes;
   readonly #deps: MqttDeps;
-  readonly #options: MqttOptions;
+  readonly #places: Places;
   readonly #sessions: Sessions;
   readonly #messages: ReturnType<SolidFeed['subscribe']>;
   readonly #recheck: NodeJS.Timeout;
@@ -60,7 +63,7 @@ export class MqttBroker implements AsyncDisposable {
   #publishing: Promise<void> = Promise.resolve();
 
   private constructor(options: MqttOptions, deps: MqttDeps) {
-    this.#options = options;
+    this.#places = new Places(options.maxClients);
     this.#deps = deps;
     this.#sessions = new Sessions({ ...options, maxSubscriptions });
     this.#messages = deps.feed.subscribe(feedLimits);
@@ -76,13 +79,13 @@ export class MqttBroker implements AsyncDisposable {
     return broker;
   }
 
-  get hasRoom(): boolean {
-    return this.#sessions.clientCount < this.#options.maxClients;
+  /** A place for one who connects, to be left when the connection is over; see `Places`. */
+  enter(client: string | undefined): Place | TangleError {
+    return this.#places.take(client);
   }
 
   /** Owns the stream from now on. `grant` is what the caller may do without a token in its CONNECT. */
   serve(stream: Duplex, grant?: Grant): void {
-    if (!this.hasRoom) return void stream.destroy();
     const connection = new GuardedConnection(stream);
     const client = this.#aedes.handle(connection);
     if (grant !== undefined) this.#grants.set(client, grant);

@@ -3,7 +3,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer } from 'node:tls';
+import { Handshakes } from '../handshakes.ts';
+import { TangleError } from '../../errors.ts';
 import { listenError, parseBind, urlHost } from '../bind.ts';
+import type { Place } from '../places.ts';
 import type { Tls } from '../tls.ts';
 
 /** The field's clients send no pings; a machine that is gone is found by the system. */
@@ -15,33 +18,57 @@ export interface MqttListeners extends AsyncDisposable {
   readonly urls: readonly string[];
 }
 
-/** `serve` owns each connection. Throws ADDRESS_IN_USE and CONFIG_INVALID. */
+export interface MqttDoor {
+  /** A place for one who connects from there, if there is one. */
+  readonly enter: (remoteAddress: string) => Place | TangleError;
+  /** Owns each connection that has a place. */
+  readonly serve: (stream: Duplex) => void;
+  readonly tls?: Tls | undefined;
+}
+
+/** Throws ADDRESS_IN_USE and CONFIG_INVALID. */
 export async function listenForMqtt(
   binds: readonly string[],
-  serve: (stream: Duplex) => void,
-  tls?: Tls,
+  door: MqttDoor,
 ): Promise<MqttListeners> {
   await using opening = new AsyncDisposableStack();
   const urls: string[] = [];
   for (const text of binds) {
-    const server = makeServer(serve, tls);
+    const { server, protocol, close } = makeServer(door);
     const address = await listen(server, text);
-    // Not waited for: the connections end with the broker.
-    opening.defer(() => void server.close());
-    const protocol = tls === undefined ? 'mqtt' : 'mqtts';
+    opening.defer(close);
     urls.push(`${protocol}://${urlHost(address.address)}:${address.port}`);
   }
   const owned = opening.move();
   return { urls, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-function makeServer(serve: (stream: Duplex) => void, tls: Tls | undefined): Server {
+function makeServer({ enter, serve, tls }: MqttDoor) {
   const options = { keepAlive: true, keepAliveInitialDelay: tcpProbeAfterMs, noDelay: true };
-  if (tls === undefined) return createServer(options, (socket: Socket) => serve(socket));
+  const letIn = (socket: Socket): boolean => {
+    const place = enter(socket.remoteAddress ?? '');
+    // Before the hello of MQTT nothing can be said.
+    if (place instanceof TangleError) socket.destroy();
+    else socket.once('close', place.leave);
+    return !socket.destroyed;
+  };
+  if (tls === undefined) {
+    const server = createServer(options, (socket) => {
+      if (letIn(socket)) serve(socket);
+    });
+    // Not waited for: the connections end with the broker.
+    return { server, protocol: 'mqtt', close: () => void server.close() };
+  }
   const secured = { ...options, ...tls.options(), handshakeTimeout: handshakeMs };
   const server = createTlsServer(secured, (socket) => serve(socket));
+  server.on('connection', letIn);
   tls.keep(server);
-  return server;
+  const handshakes = new Handshakes(server);
+  const close = (): void => {
+    server.close();
+    handshakes.cut();
+  };
+  return { server, protocol: 'mqtts', close };
 }
 
 async function listen(server: Server, text: string): Promise<AddressInfo> {

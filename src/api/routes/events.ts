@@ -5,6 +5,8 @@ import type { Static } from 'typebox';
 import { TangleError } from '../../errors.ts';
 import { bytesFromHex } from '../../protocol/bytes.ts';
 import { indexKeyOf, maxIndexBytes, payloadTypes } from '../../protocol/message.ts';
+import { makeHolderOf } from '../clients.ts';
+import type { ClientOf } from '../clients.ts';
 import type { ApiCounts } from '../counts.ts';
 import { eventsSchema, makeServeEvents } from '../event-stream.ts';
 import { MessageEvents } from '../message-events.ts';
@@ -13,6 +15,7 @@ import { hex, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
 export interface EventsDeps {
+  readonly clientOf: ClientOf;
   readonly counts: ApiCounts;
   readonly store: EventLog;
   /** Calls back whenever messages were stored; returns how to end that. */
@@ -42,8 +45,12 @@ const query = Type.Object({
   ),
 });
 
-export function eventsRoutes(app: ApiServer, { counts, store, watchStored }: EventsDeps): void {
-  const serve = makeServeEvents(counts, 'messages', { maxListeners: maxEventListeners });
+export function eventsRoutes(app: ApiServer, deps: EventsDeps): void {
+  const { counts, store, watchStored, clientOf } = deps;
+  const serve = makeServeEvents(counts, 'messages', {
+    maxListeners: maxEventListeners,
+    holderOf: makeHolderOf(clientOf),
+  });
   app.route({
     method: 'GET',
     url: '/api/midge/v1/events',
@@ -58,8 +65,8 @@ export function eventsRoutes(app: ApiServer, { counts, store, watchStored }: Eve
     handler: (request, reply) => {
       const matches = matcherOf(request.query);
       const cursor = cursorOf(request.query.cursor, request.headers, store.logId);
-      const deps = { log: store, watch: watchStored, silenceMs };
-      return serve(reply, () => new MessageEvents(deps, matches, cursor));
+      const source = { log: store, watch: watchStored, silenceMs };
+      return serve(reply, () => new MessageEvents(source, matches, cursor));
     },
   });
 }

@@ -9,6 +9,7 @@ import type { AttachBody } from '../attach-body.ts';
 import type { AttachState } from '../attachment.ts';
 import type { StartAttach } from '../attachments.ts';
 import { takeBytes } from '../body.ts';
+import { makeHolderOf } from '../clients.ts';
 import type { ClientOf } from '../clients.ts';
 import { closeOf } from '../close.ts';
 import type { ApiCounts } from '../counts.ts';
@@ -123,8 +124,9 @@ function postRoute(app: ApiServer, jobs: Jobs, deps: JobsDeps): void {
   });
 }
 
-function eventsRoute(app: ApiServer, jobs: Jobs, { counts }: Pick<JobsDeps, 'counts'>): void {
-  const serve = makeServeEvents(counts, 'jobs', { maxListeners });
+function eventsRoute(app: ApiServer, jobs: Jobs, { counts, clientOf }: JobsDeps): void {
+  const holderOf = makeHolderOf(clientOf);
+  const serve = makeServeEvents(counts, 'jobs', { maxListeners, holderOf });
   app.route({
     method: 'GET',
     url: `${jobUrl}/events`,

@@ -7,8 +7,12 @@ import { Type } from 'typebox';
 import { WebSocketServer, createWebSocketStream } from 'ws';
 import type { WebSocket } from 'ws';
 import { TangleError } from '../../errors.ts';
+import { makeHolderOf } from '../clients.ts';
+import type { ClientOf } from '../clients.ts';
 import { maxUnreadBytes } from '../mqtt/connection.ts';
 import { maxPacketBytes } from '../mqtt/packet-guard.ts';
+import { orThrow } from '../places.ts';
+import type { Place } from '../places.ts';
 import { problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 import type { Grant } from '../scopes.ts';
@@ -16,11 +20,13 @@ import type { Grant } from '../scopes.ts';
 export interface MqttRouteDeps {
   /** Absent when MQTT is switched off. */
   readonly mqtt?: MqttServer | undefined;
+  readonly clientOf: ClientOf;
   readonly stopping: AbortSignal;
 }
 
 interface MqttServer {
-  readonly hasRoom: boolean;
+  /** A place for one who connects; undefined for an own program. */
+  enter(client: string | undefined): Place | TangleError;
   /** Owns the stream. */
   serve(stream: Duplex, grant: Grant): void;
 }
@@ -31,8 +37,9 @@ interface Upgrade {
   readonly response: ServerResponse;
 }
 
-export function mqttRoutes(app: ApiServer, { mqtt, stopping }: MqttRouteDeps): void {
+export function mqttRoutes(app: ApiServer, { mqtt, stopping, clientOf }: MqttRouteDeps): void {
   if (mqtt === undefined) return;
+  const holderOf = makeHolderOf(clientOf);
   const upgrades = routedUpgrades(app);
   const webSockets = openWebSockets(stopping);
   app.route({
@@ -45,10 +52,11 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping }: MqttRouteDeps): v
       summary: 'messages by MQTT over WebSocket',
       response: { 101: Type.Null({ description: 'MQTT 3.1.1 follows' }), ...problems },
     },
-    handler: ({ raw, grant }, reply) => {
+    handler: (request, reply) => {
+      const { raw, grant } = request;
       const upgrade = upgrades.get(raw);
       if (upgrade === undefined) throw new TangleError('UPGRADE_REQUIRED');
-      if (!mqtt.hasRoom) throw new TangleError('TOO_MANY_LISTENERS');
+      leaveAtClose(upgrade.socket, orThrow(mqtt.enter(holderOf(request))));
       reply.hijack();
       upgrade.response.detachSocket(upgrade.socket);
       webSockets.handleUpgrade(raw, upgrade.socket, upgrade.head, (webSocket) => {
@@ -57,6 +65,12 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping }: MqttRouteDeps): v
       });
     },
   });
+}
+
+/** It may have been closed while its request was looked at. */
+function leaveAtClose(socket: Socket, { leave }: Place): void {
+  if (socket.destroyed) leave();
+  else socket.once('close', leave);
 }
 
 /** Requests for a WebSocket take the way of all others: the same hooks, the same refusals. */
