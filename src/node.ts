@@ -27,6 +27,7 @@ import { openNetwork } from './gossip/network.ts';
 import type { Network } from './gossip/network.ts';
 import { healthChecks } from './health.ts';
 import type { Logger } from './log.ts';
+import { startMemoryKeeper } from './memory.ts';
 import { meterAnswer, meteredMine, samplesOf } from './meters.ts';
 import { Metrics } from './registry.ts';
 import { openPowService } from './pow/service.ts';
@@ -76,6 +77,7 @@ export interface Node extends AsyncDisposable {
 export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   await using opening = new AsyncDisposableStack();
   const loop = opening.use(startEventLoopWatch());
+  opening.use(startMemoryKeeper(deps.log));
   const start = new StartProgress({ clock: deps.clock ?? systemClock, log: deps.log });
   const tls = opening.use(await openTlsOf(config, deps));
   const waiting = opening.use(await openWaitingRoom(config.api.bind, () => start.sentence, tls));

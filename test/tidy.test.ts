@@ -6,8 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** Rooms from the bottom up. A file imports from lower levels or from its own room, types included. */
 const levels: readonly (readonly string[])[] = [
   ['errors.ts', 'clock.ts', 'log.ts', 'event-loop.ts', 'files.ts', 'open-files.ts', 'metrics.ts'],
-  ['registry.ts'],
-  ['registry.ts'],
+  ['registry.ts', 'memory.ts'],
   ['protocol'],
   ['storage', 'pow'],
   ['tangle', 'backup'],
