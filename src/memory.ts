@@ -52,18 +52,25 @@ export function startMemoryKeeper(log: Logger): Disposable {
     before = now;
     const rssBytes = process.memoryUsage.rss();
     if (!judge.isWorthIt({ rssBytes, busyShare })) return;
-    void giveBack().then(() => {
-      const leftBytes = process.memoryUsage.rss();
-      judge.gaveBack(leftBytes);
-      log.debug({ rssBytes, leftBytes }, 'memory that a burst took was given back');
-    });
+    void giveBack(judge, rssBytes, log);
   }, lookMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
+async function giveBack(judge: MemoryJudge, rssBytes: number, log: Logger): Promise<void> {
+  try {
+    await collectGarbage();
+  } catch (error) {
+    log.warn({ err: error }, 'memory cannot be given back');
+  }
+  const leftBytes = process.memoryUsage.rss();
+  judge.gaveBack(leftBytes);
+  log.debug({ rssBytes, leftBytes }, 'memory that a burst took was given back');
+}
+
 /** The only public way to V8's collection for low memory; the session is with this process, no port is opened. */
-async function giveBack(): Promise<void> {
+async function collectGarbage(): Promise<void> {
   const session = new Session();
   session.connect();
   try {
