@@ -14,8 +14,8 @@ const MiB = 1024 * 1024;
 const sampleMs = 100;
 const retryMs = 100;
 const connections = 16;
-/** Hex in JSON is twice as long; the store, not the parser, shall be what is tested. */
-const dataChars = 8_000;
+/** Near the longest that a message may be: the store, not the proof of work, shall be what is tested. */
+const dataChars = 30_000;
 
 const { values } = parseArgs({
   options: {
@@ -97,6 +97,8 @@ async function sample(): Promise<void> {
   }
 }
 
+const said = (text: string): number => node.lines.filter((line) => line.includes(text)).length;
+
 const running = [sample(), ...Array.from({ length: connections }, (_, number) => client(number))];
 await Promise.all(running);
 const figures = await figuresOf(node.url);
@@ -104,6 +106,7 @@ const pruning = [...figures].filter(([name]) => name.startsWith('midge_pruning')
 console.log(
   [
     `acknowledged ${counts.acknowledged}, refused ${counts.refused}, slowest answer ${longestMs.toFixed(0)} ms`,
+    `slowed ${said('messages are taken slower')} times, below the reserve ${said('no messages are taken')} times`,
     ...pruning.map(([name, value]) => `${name} ${value}`),
     `limit ${(sizeBytes / MiB).toFixed(0)} MiB, promised ${(promisedBytes / MiB).toFixed(0)} MiB, ` +
       `at most ${(maxBytes / MiB).toFixed(0)} MiB: ${maxBytes <= promisedBytes ? 'kept' : 'BROKEN'}`,
