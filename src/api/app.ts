@@ -13,6 +13,7 @@ import { refuseForeignHosts } from './bind.ts';
 import type { Bind } from './bind.ts';
 import { addBodyParsers, maxBodyBytes } from './body.ts';
 import { refuseBroken } from './broken-requests.ts';
+import { makeHolderOf } from './clients.ts';
 import type { ApiCounts } from './counts.ts';
 import { codedError } from './fastify-errors.ts';
 import { makeFaultLog } from './fault-log.ts';
@@ -134,7 +135,7 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
     checkRoute(route);
     if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
   });
-  addGates(app);
+  addGates(app, makeHolderOf(deps.clientOf));
   app.addHook('onRequest', makePipelineLimit());
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
@@ -186,7 +187,8 @@ function makeAccessLog(log: Logger) {
       {
         requestId: request.id,
         method: request.method,
-        url: request.url,
+        // Without the query, where some clients put what is secret.
+        url: request.url.replace(/\?.*$/s, ''),
         status: reply.statusCode,
         durationMs: reply.elapsedTime,
       },

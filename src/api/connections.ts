@@ -2,10 +2,13 @@
 // nobody can shut others out by opening many.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { ConnectionRate } from './connection-rate.ts';
 
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
+  /** So many connections a client may open in a minute, too. */
+  readonly maxRequestsPerMinute: number;
 }
 
 export interface ConnectionsDeps {
@@ -25,6 +28,7 @@ interface Connection {
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #deps: ConnectionsDeps;
+  readonly #rate: ConnectionRate;
   /** By the address and port of the other side: behind TLS a request has another socket object than its connection. */
   readonly #connections = new Map<string, Connection>();
   /** In the order in which they came. */
@@ -33,6 +37,7 @@ export class Connections {
   constructor(limits: ConnectionLimits, deps: ConnectionsDeps) {
     this.#limits = limits;
     this.#deps = deps;
+    this.#rate = new ConnectionRate(limits.maxRequestsPerMinute);
   }
 
   watch(server: Server): void {
@@ -52,7 +57,9 @@ export class Connections {
     const client = this.#deps.clientAt(address);
     const own = this.#byClient.get(client) ?? new Set();
     const { maxConnections, maxConnectionsPerClient } = this.#limits;
-    const isTooMany = own.size >= maxConnectionsPerClient && !this.#deps.standsForMany(address);
+    const isTooMany =
+      !this.#deps.standsForMany(address) &&
+      (own.size >= maxConnectionsPerClient || !this.#rate.allows(client));
     const isFull = this.#connections.size >= maxConnections;
     if (isTooMany || (isFull && !this.#makeRoom(own.size))) {
       socket.destroy();

@@ -1,6 +1,7 @@
-// Places that are held for as long as their holder likes: those of listeners to events and of MQTT clients. All together
-// are limited, and so is what one client takes of them, so that nobody is alone with the node.
+// Places of which there are only so many: those of listeners to events, of MQTT clients, of requests that wait. What one
+// client takes of them is limited, too, so that nobody has the node alone.
 import { TangleError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 
 /** One client may hold a quarter of them. */
 const shares = 4;
@@ -9,6 +10,14 @@ export interface Place {
   /** May be called again. */
   readonly leave: () => void;
 }
+
+/** With which codes: when all are taken, and when the client has its share. */
+interface Refusals {
+  readonly full: ErrorCode;
+  readonly share: ErrorCode;
+}
+
+const listening: Refusals = { full: 'TOO_MANY_LISTENERS', share: 'LISTENER_QUOTA' };
 
 /** Of the place, or of the refusal which it throws. */
 export function orThrow(taken: Place | TangleError): Place {
@@ -19,23 +28,21 @@ export function orThrow(taken: Place | TangleError): Place {
 export class Places {
   readonly #max: number;
   readonly #maxPerClient: number;
+  readonly #refusals: Refusals;
   readonly #byClient = new Map<string, number>();
   #taken = 0;
 
-  constructor(max: number) {
+  constructor(max: number, refusals: Refusals = listening) {
     this.#max = max;
+    this.#refusals = refusals;
     this.#maxPerClient = Math.ceil(max / shares);
   }
 
-  /** A client that is undefined counts in the total only. Refusals are LISTENER_QUOTA and TOO_MANY_LISTENERS. */
+  /** A client that is undefined counts in the total only. */
   take(client: string | undefined): Place | TangleError {
-    if (client !== undefined && (this.#byClient.get(client) ?? 0) >= this.#maxPerClient) {
-      return new TangleError(
-        'LISTENER_QUOTA',
-        `You hold ${this.#maxPerClient} places already, which is all that one client may; leave one.`,
-      );
-    }
-    if (this.#taken >= this.#max) return new TangleError('TOO_MANY_LISTENERS');
+    const own = client === undefined ? 0 : (this.#byClient.get(client) ?? 0);
+    if (own >= this.#maxPerClient) return new TangleError(this.#refusals.share);
+    if (this.#taken >= this.#max) return new TangleError(this.#refusals.full);
     this.#count(client, 1);
     let isHeld = true;
     return {

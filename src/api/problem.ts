@@ -60,6 +60,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   POW_QUOTA: 429,
   RATE_LIMITED: 429,
   LISTENER_QUOTA: 429,
+  ROUTE_QUOTA: 429,
 
   // The node cannot now.
   ROUTE_BUSY: 503,

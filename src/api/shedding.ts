@@ -2,6 +2,7 @@
 // while the node is late.
 import type { FastifyRequest } from 'fastify';
 import { TangleError } from '../errors.ts';
+import type { HolderOf } from './clients.ts';
 import { Gate } from './gate.ts';
 import { routeLimits } from './limits.ts';
 import type { Limits, RouteLimit } from './limits.ts';
@@ -44,13 +45,13 @@ export function makeShed({ limits, lateMs }: ShedDeps) {
 }
 
 /** One gate for all routes of a kind: what they cost together is what must fit into memory. */
-export function addGates(app: ApiServer): void {
+export function addGates(app: ApiServer, holderOf: HolderOf): void {
   const gates = new Map<RouteLimit, Gate>();
   app.addHook('onRoute', (route) => {
     const kind = route.config?.limit;
     const limit = kind && routeLimits[kind];
     if (kind === undefined || limit === undefined) return;
-    const gate = gates.get(kind) ?? new Gate(limit);
+    const gate = gates.get(kind) ?? new Gate(limit, holderOf);
     gates.set(kind, gate);
     const { onRequest = [], onSend = [] } = route;
     // A HEAD route is made of its GET route, hooks included.

@@ -170,7 +170,7 @@ describe('the log', () => {
     const sink = new PassThrough();
     {
       await using logging = await openTestApi({ log: pino({ level }, sink) });
-      await ask(logging, { path: info });
+      await ask(logging, { path: `${info}?access_token=secret` });
     }
     sink.end();
     expect(await linesOf(sink)).toMatchObject(lines);

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { clientAt, isLoopback, makeStandsForMany } from '../../src/api/clients.ts';
 import { Connections } from '../../src/api/connections.ts';
+import type { ConnectionLimits } from '../../src/api/connections.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Api } from '../../src/api/server.ts';
 import { genesisId } from '../../src/protocol/ids.ts';
@@ -87,14 +88,17 @@ interface Door extends AsyncDisposable {
 
 /** Every socket counts for the client that `clientOf` says, in the order in which they come. */
 async function doorOf(
-  limits: { maxConnections: number; maxConnectionsPerClient: number },
+  limits: Omit<ConnectionLimits, 'maxRequestsPerMinute'> & Partial<ConnectionLimits>,
   clients: readonly string[],
 ): Promise<Door> {
   const names = clients[Symbol.iterator]();
-  const connections = new Connections(limits, {
-    clientAt: () => String(names.next().value),
-    standsForMany: () => false,
-  });
+  const connections = new Connections(
+    { maxRequestsPerMinute: 0, ...limits },
+    {
+      clientAt: () => String(names.next().value),
+      standsForMany: () => false,
+    },
+  );
   const server = createServer();
   connections.watch(server as unknown as HttpServer);
   server.on('connection', (socket) => {
@@ -127,6 +131,18 @@ describe('a client', () => {
     }
     expect(taken).toEqual(['hello', 'hello', '', 'hello']);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it('opens no more in a minute than it may send requests, though it leaves each', async () => {
+    const limits = { maxConnections: 9, maxConnectionsPerClient: 9, maxRequestsPerMinute: 2 };
+    await using door = await doorOf(limits, ['a', 'a', 'a', 'b']);
+    const taken: string[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const socket = await opened(door);
+      taken.push(await greeting(socket).catch(() => ''));
+      socket.destroy();
+    }
+    expect(taken).toEqual(['hello', 'hello', '', 'hello']);
   });
 
   it('with most connections gives way, not one with fewer than the newcomer has', async () => {

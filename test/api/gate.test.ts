@@ -3,11 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { Gate } from '../../src/api/gate.ts';
 import { routeLimits } from '../../src/api/limits.ts';
+import type { Throughput } from '../../src/api/limits.ts';
 import { ask, openTestApi, standIns } from './harness.ts';
 
 /** A request, what was said to it, and its connection. */
-function aVisitor(gate: Gate) {
-  const request = {} as FastifyRequest;
+function aVisitor(gate: Gate, client?: string) {
+  const request = { client } as unknown as FastifyRequest;
   const raw = new EventEmitter();
   const told: string[] = [];
   gate.enter(request, { raw } as unknown as FastifyReply, (error) => {
@@ -16,9 +17,29 @@ function aVisitor(gate: Gate) {
   return { told, leave: () => gate.leave(request), vanish: () => raw.emit('close') };
 }
 
+const aGate = (limit: Throughput): Gate =>
+  new Gate(limit, (request) => (request as unknown as { client?: string }).client);
+
 describe('a gate', () => {
+  it('lets one client fill no more than a quarter of the places to wait', async () => {
+    const gate = aGate({ atOnce: 1, waiting: 8 });
+    const [first, ...waiting] = ['a', 'a', 'a'].map((client) => aVisitor(gate, client));
+    expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
+    const other = aVisitor(gate, 'b');
+    expect(other.told).toEqual([]);
+    // Who is let in, and who goes away, makes room for another of its client.
+    await first!.leave();
+    waiting[1]!.vanish();
+    const again = [aVisitor(gate, 'a'), aVisitor(gate, 'a')];
+    expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
+    await waiting[0]!.leave();
+    await other.leave();
+    await again[0]!.leave();
+    expect([other, ...again].map(({ told }) => told)).toEqual([['in'], ['in'], ['in']]);
+  });
+
   it('lets in so many at once, others after them in order, and refuses the rest', async () => {
-    const gate = new Gate({ atOnce: 2, waiting: 2 });
+    const gate = aGate({ atOnce: 2, waiting: 2 });
     const visitors = Array.from({ length: 5 }, () => aVisitor(gate));
     const told = () => visitors.map((visitor) => visitor.told);
     expect(told()).toEqual([['in'], ['in'], [], [], ['ROUTE_BUSY']]);
@@ -29,7 +50,7 @@ describe('a gate', () => {
   });
 
   it('counts nobody out twice, answered and closed', async () => {
-    const gate = new Gate({ atOnce: 1, waiting: 2 });
+    const gate = aGate({ atOnce: 1, waiting: 2 });
     const [first, second, third] = [aVisitor(gate), aVisitor(gate), aVisitor(gate)];
     await first.leave();
     first.vanish();
@@ -37,7 +58,7 @@ describe('a gate', () => {
   });
 
   it('forgets who goes away while it waits', async () => {
-    const gate = new Gate({ atOnce: 1, waiting: 1 });
+    const gate = aGate({ atOnce: 1, waiting: 1 });
     const [first, second] = [aVisitor(gate), aVisitor(gate)];
     second.vanish();
     const third = aVisitor(gate);

@@ -202,6 +202,7 @@ it('no secret is in any log line, whatever is done', async () => {
   expect(await statusWith(info, token)).toBe(401);
   expect(await statusWith(info, `Basic ${token}`)).toBe(401);
   expect(await statusWith('/api/v1/no-such-route', `Bearer ${owner}`)).toBe(404);
+  expect(await statusWith(`${info}?access_token=${token}`, '')).toBe(401);
   for (const url of [node.mqttUrl, `${node.url.replace('https', 'wss')}/mqtt`]) {
     const options = { ca: authority.cert, reconnectPeriod: 0, username: 'x' };
     const client = await connectAsync(url, { ...options, password: token }, false);
