@@ -198,5 +198,12 @@ const isGenesis = (id: MessageId): boolean => id.every((byte) => byte === 0);
 /** Solid, never stale: all that the door asks of a parent. */
 function factsOf(metadata: Buffer | undefined): Facts {
   const arrivalMs = metadata === undefined ? 0 : metadata.readUInt32LE(1) * 1000;
-  return { seq: 0, arrivalMs, isLazy: false, firstChildMs: undefined, isEntryPoint: false };
+  return {
+    seq: 0,
+    arrivalMs,
+    isLazy: false,
+    firstChildMs: undefined,
+    isEntryPoint: false,
+    isClosed: false,
+  };
 }

@@ -16,6 +16,7 @@ export function storeOptions(config: Config): StoreOptions {
     durability: config.storage.durability,
     network: { name: config.network.name, id: networkIdOf(config.network.name) },
     cacheBytes: config.memory.budgetBytes / 2,
+    maxParentAgeMs: config.tangle.maxParentAgeMs,
   };
 }
 

@@ -54,7 +54,10 @@ export async function answerBoundary(
     const isLast = points.length < maxPagePoints;
     return [
       { type: 'boundary', logId, cutSeq, count: points.length, isLast },
-      ...points.map(({ id, isLazy }): SyncFrame => ({ type: 'entry-point', id, isLazy })),
+      // Of one that is closed all children here are lazy, so they are to be lazy there.
+      ...points.map(({ id, isLazy, isClosed }): SyncFrame => {
+        return { type: 'entry-point', id, isLazy: isLazy || isClosed };
+      }),
     ];
   }
   throw new Error('the cut moves faster than its boundary can be read');

@@ -1,11 +1,49 @@
-// The boundary of a log that is taken over from a neighbour: entry points that come and go by themselves.
+// What becomes of entry points: when messages name them, when they take no more children, and when they are the
+// boundary of a log that is taken over from a neighbour.
 import { genesisId } from '../protocol/ids.ts';
 import { idText } from './layout.ts';
 import type { EntryPointChanges } from './log-state.ts';
 import type { Log } from './log.ts';
-import type { EntryPoint, NewEntryPoint } from './store.ts';
+import type { EntryPoint, NewEntryPoint, StoredMessage } from './store.ts';
 
 const genesisKey = idText(genesisId);
+
+/**
+ * Whether an entry point takes no new children: it is lazy, or its first child came so long before the oldest message
+ * that is left that whoever names it there is lazy. Without this, one lazy message would keep a point of the distant
+ * past, the genesis even, open to all that was pruned above it.
+ */
+export function isClosed(
+  { isLazy, isHeld, firstChildMs = Infinity }: EntryPoint,
+  closedBeforeMs: number,
+): boolean {
+  return !isHeld && (isLazy || firstChildMs < closedBeforeMs);
+}
+
+export interface NamingRecord extends Pick<StoredMessage, 'arrivalMs' | 'isLazy'> {
+  /** Those of its parents that are entry points, by `idText`, with their first child so far. */
+  readonly entryPoints: readonly {
+    readonly key: string;
+    readonly firstChildMs: number | undefined;
+  }[];
+}
+
+/** What messages on their way into the log change of the entry points that they name. */
+export function namedPoints(
+  known: ReadonlyMap<string, EntryPoint>,
+  records: readonly (NamingRecord & { readonly seq: number })[],
+): Map<string, EntryPoint> {
+  const points = new Map<string, EntryPoint>();
+  for (const { seq, arrivalMs, isLazy, entryPoints } of records) {
+    for (const { key, firstChildMs } of entryPoints) {
+      const point = points.get(key) ?? known.get(key);
+      if (point === undefined) continue;
+      const firstMs = point.firstChildMs ?? firstChildMs ?? (isLazy ? undefined : arrivalMs);
+      points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
+    }
+  }
+  return points;
+}
 
 type KnownPoints = Pick<Log, 'entryPoint' | 'entryPoints' | 'cutSeq'>;
 

@@ -19,7 +19,6 @@ import type {
   BackwardsPage,
   CutSlice,
   CutWish,
-  EntryPointRecord,
   Facts,
   FoundMessage,
   IndexPage,
@@ -29,6 +28,7 @@ import type {
   IdPage,
   PendingRecord,
   Store,
+  StandingPoint,
   StoreState,
   StoredMessage,
 } from './store.ts';
@@ -150,6 +150,10 @@ export class LevelStore implements Store {
     return this.#holds.hold(ids);
   }
 
+  isHeld(id: MessageId): boolean {
+    return this.#holds.has(idText(id));
+  }
+
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {
     return this.#write(({ log }) => log.changeEntryPoints(adoptedPoints(log, points)));
   }
@@ -267,7 +271,7 @@ export class LevelStore implements Store {
     return this.#read(({ log }) => log.readBackwards(page));
   }
 
-  readEntryPoints(page: IdPage): Promise<readonly EntryPointRecord[]> {
+  readEntryPoints(page: IdPage): Promise<readonly StandingPoint[]> {
     return this.#read(({ log }) => log.readEntryPoints(page));
   }
 

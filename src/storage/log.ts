@@ -4,6 +4,8 @@ import { TangleError } from '../errors.ts';
 import { genesisId } from '../protocol/ids.ts';
 import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
+import { isClosed, namedPoints } from './entry-points.ts';
+import type { NamingRecord } from './entry-points.ts';
 import { countMessages, isSuccessor, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
@@ -29,10 +31,10 @@ import type { EntryPointChanges, LogState } from './log-state.ts';
 import type {
   BackwardsPage,
   EntryPoint,
-  EntryPointRecord,
   IdPage,
   LogPage,
   NewRecord,
+  StandingPoint,
   StoredMessage,
 } from './store.ts';
 
@@ -40,19 +42,17 @@ const genesisKey = idText(genesisId);
 const keyPageSizes = { first: 1_000, next: 1_000 };
 const maxRecordsPerPage = 64;
 
-export interface LogRecord extends Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> {
-  /** Those of its parents that are entry points, with their first child so far. */
-  readonly entryPoints: readonly NamedEntryPoint[];
-}
+export type LogRecord = Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> & NamingRecord;
 
-export interface NamedEntryPoint extends Pick<EntryPoint, 'firstChildMs'> {
-  /** `idText` of the id. */
-  readonly key: string;
+export interface LogOptions {
+  /** Every append is fsynced before it resolves. */
+  readonly isSynced: boolean;
+  readonly maxParentAgeMs: number;
 }
 
 export class Log {
   readonly #db: Database;
-  readonly #isSynced: boolean;
+  readonly #options: LogOptions;
   readonly #state: LogState;
   readonly #entryPoints: Map<string, EntryPoint>;
   #cutSeq: number;
@@ -60,10 +60,12 @@ export class Log {
   #epochs: readonly Epoch[];
   #lastSeq: number;
   #lastArrivalMs = 0;
+  /** Entry points that had a child before that take no more. */
+  #closedBeforeMs = -Infinity;
 
-  private constructor(db: Database, isSynced: boolean, state: LogState) {
+  private constructor(db: Database, options: LogOptions, state: LogState) {
     this.#db = db;
-    this.#isSynced = isSynced;
+    this.#options = options;
     this.#state = state;
     this.#epochs = state.epochs;
     this.#entryPoints = state.entryPoints;
@@ -72,9 +74,8 @@ export class Log {
     this.#lastSeq = state.cutSeq;
   }
 
-  /** With `isSynced` every append is fsynced before it resolves. */
-  static async open(db: Database, isSynced: boolean, state: LogState): Promise<Log> {
-    const log = new Log(db, isSynced, state);
+  static async open(db: Database, options: LogOptions, state: LogState): Promise<Log> {
+    const log = new Log(db, options, state);
     const newestFirst = { ...log.#range(), reverse: true };
     for await (const [key] of pagesOf(db.keys(newestFirst), { first: 1, next: 1 })) {
       if (key !== undefined) log.#lastSeq = seqOfKey(key);
@@ -83,6 +84,7 @@ export class Log {
     // The newest one that is intact: a damaged time must not hold all later ones.
     const [newest] = await log.readBackwards({ beforeSeq: Infinity, limit: 1 });
     log.#lastArrivalMs = newest?.arrivalMs ?? 0;
+    await log.#closeOld();
     return log;
   }
 
@@ -135,14 +137,27 @@ export class Log {
     return this.#entryPoints.get(key);
   }
 
+  isClosed(point: EntryPoint): boolean {
+    return isClosed(point, this.#closedBeforeMs);
+  }
+
+  /** A log that was never cut has its whole past. */
+  async #closeOld(): Promise<void> {
+    if (this.#cutSeq === 0) return;
+    const [oldest] = await this.read({ fromSeq: 0, limit: 1, maxBytes: 0 });
+    if (oldest !== undefined)
+      this.#closedBeforeMs = oldest.arrivalMs - this.#options.maxParentAgeMs;
+  }
+
   /** In the order of ids. */
-  async readEntryPoints({ afterId, limit }: IdPage): Promise<readonly EntryPointRecord[]> {
+  async readEntryPoints({ afterId, limit }: IdPage): Promise<readonly StandingPoint[]> {
     const { gte, lt } = spaceRange(logSpaces.entryPoints);
     const range = afterId === undefined ? { gte, lt } : { gt: entryPointKey(afterId), lt };
     const found = await this.#db.iterator({ ...range, limit }).all();
     return found.map(([key, value]) => {
       const id = idOfKey(key);
-      return { id, ...(this.#entryPoints.get(idText(id)) ?? decodeEntryPoint(value)) };
+      const point = this.#entryPoints.get(idText(id)) ?? decodeEntryPoint(value);
+      return { id, ...point, isClosed: this.isClosed(point) };
     });
   }
 
@@ -161,25 +176,17 @@ export class Log {
   async append(records: readonly LogRecord[]): Promise<readonly StoredMessage[]> {
     assert.ok(records.length <= maxBatchMessages, 'recovery reckons with smaller appends');
     const batch = this.#db.batch();
-    const points = new Map<string, EntryPoint>();
     let arrivalMs = this.#lastArrivalMs;
-    let genesisSeq = 0;
     const stored = records.map((record, position) => {
-      const seq = this.nextSeq + position;
       arrivalMs = Math.max(arrivalMs, record.arrivalMs);
-      for (const { key, firstChildMs } of record.entryPoints) {
-        if (key === genesisKey) genesisSeq = seq;
-        const point = points.get(key) ?? this.#entryPoints.get(key);
-        const firstMs =
-          point?.firstChildMs ?? firstChildMs ?? (record.isLazy ? undefined : arrivalMs);
-        if (point && key !== genesisKey)
-          points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
-      }
-      return { seq, arrivalMs, isLazy: record.isLazy, id: record.id, bytes: record.bytes };
+      return { ...record, seq: this.nextSeq + position, arrivalMs };
     });
+    const points = namedPoints(this.#entryPoints, stored);
+    const genesisSeq = points.get(genesisKey)?.neededSeq ?? 0;
+    points.delete(genesisKey);
     for (const record of stored) batch.put(messageKey(record.seq), encodeRecord(record));
     putEntryPoints(batch, points);
-    await commit(batch, { sync: this.#isSynced });
+    await commit(batch, { sync: this.#options.isSynced });
     this.#keepEntryPoints(points);
     this.needGenesis(genesisSeq);
     this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
@@ -337,6 +344,7 @@ export class Log {
     this.#keepEntryPoints(changes);
     this.#epochs = this.#epochs.slice(newest);
     this.#cutSeq = cutSeq;
+    await this.#closeOld();
   }
 
   /** What lies below the cut and is not removed yet, one slice at most; damaged records are passed over. */

@@ -39,6 +39,8 @@ export interface StoreOptions {
   readonly network: Network;
   /** For blocks of both databases and facts in memory; write buffers (up to 16 MiB) come on top. */
   readonly cacheBytes: number;
+  /** As the messages in it were judged; without it no entry point is ever too old for new children. */
+  readonly maxParentAgeMs?: number | undefined;
   /** Makes the index again from the log. */
   readonly reindex?: boolean | undefined;
 }
@@ -109,7 +111,8 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
   await rm(rebuildFolder(dataDir), { recursive: true, force: true });
   const state = await loadLogState(db, network);
   if (state.isNew) await syncFolders(dataDir);
-  const log = await Log.open(db, options.durability === 'power-loss', state);
+  const { durability, maxParentAgeMs = Infinity } = options;
+  const log = await Log.open(db, { isSynced: durability === 'power-loss', maxParentAgeMs }, state);
   const place: IndexPlace = {
     location: join(dataDir, 'index'),
     openDatabase: openDb,

@@ -38,6 +38,8 @@ export interface Facts {
   /** Arrival of the first child that is not lazy, also of one that was pruned since. */
   readonly firstChildMs: number | undefined;
   readonly isEntryPoint: boolean;
+  /** It stays only for those that name it already, and takes no new children. */
+  readonly isClosed: boolean;
 }
 
 /** What stays of a message that was pruned, or never was here, while stored messages name it as a parent. */
@@ -52,6 +54,10 @@ export interface EntryPoint {
 
 export interface EntryPointRecord extends EntryPoint {
   readonly id: MessageId;
+}
+
+export interface StandingPoint extends EntryPointRecord {
+  readonly isClosed: boolean;
 }
 
 export interface CutWish {
@@ -124,8 +130,10 @@ export interface Store extends AsyncDisposable {
    * `facts`, called afterwards, finds to be a parent is one still when its child is appended.
    */
   hold(ids: readonly MessageId[]): Disposable;
+  /** Whether anybody holds it at the moment. */
+  isHeld(id: MessageId): boolean;
   /** In the order of ids. */
-  readEntryPoints(page: IdPage): Promise<readonly EntryPointRecord[]>;
+  readEntryPoints(page: IdPage): Promise<readonly StandingPoint[]>;
   /** The boundary of a log that is taken over: these count as solid and stay until they are released. */
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void>;
   /**

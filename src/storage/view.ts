@@ -52,7 +52,13 @@ export class View {
     const point = this.#log.entryPoint(key);
     if (point === undefined) return undefined;
     const firstChildMs = point.firstChildMs ?? (facts.seq === 0 ? facts.firstChildMs : undefined);
-    return { ...entryPointFacts(point), firstChildMs };
+    return { ...this.#factsOfPoint(point), firstChildMs };
+  }
+
+  #factsOfPoint(point: EntryPoint): Facts {
+    const { isLazy, firstChildMs } = point;
+    const isClosed = this.#log.isClosed(point);
+    return { seq: 0, arrivalMs: 0, isLazy, firstChildMs, isEntryPoint: true, isClosed };
   }
 
   async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
@@ -72,7 +78,7 @@ export class View {
     const found = new Map<string, Facts>();
     for (const key of ids.map(idText)) {
       const point = this.#log.entryPoint(key);
-      if (point !== undefined) found.set(key, entryPointFacts(point));
+      if (point !== undefined) found.set(key, this.#factsOfPoint(point));
     }
     for (const record of await this.#believed(ids)) {
       const key = idText(record.id);
@@ -152,11 +158,8 @@ export function newFacts(record: StoredMessage, point: EntryPoint | undefined): 
     isLazy,
     firstChildMs: point?.firstChildMs,
     isEntryPoint: point !== undefined,
+    isClosed: false,
   };
-}
-
-function entryPointFacts({ isLazy, firstChildMs }: EntryPoint): Facts {
-  return { seq: 0, arrivalMs: 0, isLazy, firstChildMs, isEntryPoint: true };
 }
 
 function carries(record: StoredMessage | undefined, id: MessageId): record is StoredMessage {

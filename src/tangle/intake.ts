@@ -196,7 +196,7 @@ export class Intake implements AsyncDisposable {
     const candidates = this.#keepNew(examined, tickets, book);
     const plan = await this.#solidifier.plan({
       candidates: this.#keepWorked(candidates, tickets),
-      isSolid: (key) => book.isSolid(key),
+      isSolid: (key) => book.takesChildren(key),
       load: (ids) => this.#loadPending(ids, book),
       maxFreed,
     });
@@ -286,7 +286,7 @@ export class Intake implements AsyncDisposable {
         this.#solidifier.hold(
           candidate,
           tickets.peerOf(candidate.key) ?? 'restored',
-          candidate.parentKeys.filter((key) => !book.isSolid(key)),
+          candidate.parentKeys.filter((key) => !book.takesChildren(key)),
         ),
       );
       if (evicted.length > 0) await this.#deps.store.removePending(evicted);
@@ -299,7 +299,7 @@ export class Intake implements AsyncDisposable {
     for (const { id, key, message } of examined) {
       const source = tickets.peerOf(key);
       if (source === undefined || !this.#solidifier.has(key)) continue;
-      const missing = this.#notHeld(notSolidOf(message.parents, book));
+      const missing = this.#notSent(notSolidOf(message.parents, book), book);
       this.#deps.onMissing?.({ id, missing, peerId: peerIdOf(source) });
     }
   }
@@ -308,9 +308,14 @@ export class Intake implements AsyncDisposable {
     return ids.filter((id) => !this.isPending(id));
   }
 
+  /** A parent that takes no children is here in a way: nobody needs to send it. */
+  #notSent(ids: readonly MessageId[], book: ParentBook): MessageId[] {
+    return this.#notHeld(ids).filter((id) => !book.isSolid(messageIdHex(id)));
+  }
+
   #settleBlocked(candidate: Candidate, tickets: TicketBook, book: ParentBook): void {
     const notSolid = notSolidOf(candidate.message.parents, book);
-    const missing = this.#notHeld(notSolid);
+    const missing = this.#notSent(notSolid, book);
     tickets.settleBySource(candidate.key, (source) => {
       if (isPeer(source)) return { kind: 'pending', id: candidate.id, missing };
       // It waits only for its turn: its parents became solid in a batch that was full.
@@ -321,7 +326,7 @@ export class Intake implements AsyncDisposable {
 }
 
 function notSolidOf(ids: readonly MessageId[], book: ParentBook): MessageId[] {
-  return ids.filter((id) => !book.isSolid(messageIdHex(id)));
+  return ids.filter((id) => !book.takesChildren(messageIdHex(id)));
 }
 
 function busyBecause(error: unknown): Outcome {

@@ -8,6 +8,7 @@ import type { Candidate } from './candidate.ts';
 interface KnownParent {
   /** False for an entry point of which nothing but the id is here. */
   readonly isStored: boolean;
+  readonly takesChildren: boolean;
   readonly isLazy: boolean;
   firstChildMs: number | undefined;
 }
@@ -18,14 +19,16 @@ export interface Placed {
   readonly hadChild: boolean;
 }
 
+type BookStore = Pick<Store, 'facts' | 'hold' | 'isHeld'>;
+
 /** Holds what it has read against the cut until it is disposed of. */
 export class ParentBook implements Disposable {
-  readonly #store: Pick<Store, 'facts' | 'hold'>;
+  readonly #store: BookStore;
   readonly #holds = new DisposableStack();
   readonly #known = new Map<string, KnownParent>();
   readonly #asked = new Set<string>();
 
-  constructor(store: Pick<Store, 'facts' | 'hold'>) {
+  constructor(store: BookStore) {
     this.#store = store;
   }
 
@@ -45,19 +48,27 @@ export class ParentBook implements Disposable {
       keys.push(key);
     }
     if (unread.length === 0) return;
+    // Promised to somebody who works on a child of it, when it was none too old.
+    const isPromised = unread.map((id) => this.#store.isHeld(id));
     this.#holds.use(this.#store.hold(unread));
     const facts = await this.#store.facts(unread);
     for (const [position, key] of keys.entries()) {
       const fact = facts[position];
       if (fact !== undefined) {
-        const { isLazy, firstChildMs } = fact;
-        this.#known.set(key, { isStored: fact.seq > 0, isLazy, firstChildMs });
+        const { isLazy, firstChildMs, isClosed } = fact;
+        const takesChildren = !isClosed || isPromised[position] === true;
+        this.#known.set(key, { isStored: fact.seq > 0, takesChildren, isLazy, firstChildMs });
       }
     }
   }
 
   isSolid(key: string): boolean {
     return this.#known.has(key);
+  }
+
+  /** Whether it is solid for a message that names it now. */
+  takesChildren(key: string): boolean {
+    return this.#known.get(key)?.takesChildren === true;
   }
 
   isStored(key: string): boolean {
@@ -71,7 +82,7 @@ export class ParentBook implements Disposable {
     if (!isLazy) for (const parent of parents) parent.firstChildMs ??= nowMs;
     // What comes again while only its id was left has the children it had.
     const firstChildMs = this.#known.get(candidate.key)?.firstChildMs;
-    this.#known.set(candidate.key, { isStored: true, isLazy, firstChildMs });
+    this.#known.set(candidate.key, { isStored: true, takesChildren: true, isLazy, firstChildMs });
     return { isLazy, hadChild: firstChildMs !== undefined };
   }
 }

@@ -86,7 +86,7 @@ export async function restorePending(store: Store, solidifier: Solidifier): Prom
     for (const candidate of candidates) {
       if (book.isSolid(candidate.key)) leaving.push(candidate.id);
       else {
-        const missing = candidate.parentKeys.filter((key) => !book.isSolid(key));
+        const missing = candidate.parentKeys.filter((key) => !book.takesChildren(key));
         leaving.push(...solidifier.hold(candidate, 'restored', missing));
       }
     }

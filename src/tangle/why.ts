@@ -11,10 +11,13 @@ const maxWaiting = 1_000;
 /** Missing ids that are told. */
 const maxMissing = 100;
 
-/** `not_asked`: nobody names it at the moment but messages that wait from long ago. */
+/**
+ * `not_asked`: nobody names it at the moment but messages that wait from long ago. `pruned`: only its id is left, which
+ * takes no new children.
+ */
 export interface MissingMessage {
   readonly id: MessageId;
-  readonly state: MissingReport['state'] | 'not_asked';
+  readonly state: MissingReport['state'] | 'not_asked' | 'pruned';
   readonly asked: readonly Asked[];
   readonly againMs?: number | undefined;
 }
@@ -52,7 +55,7 @@ async function whatIsMissing(
   const waiting = [root];
   const missing: MissingMessage[] = [];
   for (const record of waiting) {
-    for (const id of await notSolidParents(record, deps)) {
+    for (const { id, isClosed } of await notSolidParents(record, deps)) {
       const key = messageIdHex(id);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -60,17 +63,26 @@ async function whatIsMissing(
         return { missing, isCut: true };
       }
       const parent = await deps.getPending(id);
-      if (parent === undefined) missing.push(missingMessage(id, deps));
+      if (isClosed) missing.push({ id, state: 'pruned', asked: [] });
+      else if (parent === undefined) missing.push(missingMessage(id, deps));
       else waiting.push(parent);
     }
   }
   return { missing, isCut: false };
 }
 
-async function notSolidParents(record: PendingRecord, deps: WhyDeps): Promise<MessageId[]> {
+interface NotSolid {
+  readonly id: MessageId;
+  readonly isClosed: boolean;
+}
+
+async function notSolidParents(record: PendingRecord, deps: WhyDeps): Promise<NotSolid[]> {
   const parents = parentsOf(record);
   const facts = await deps.readFacts(parents);
-  return parents.filter((_, position) => facts[position] === undefined);
+  return parents
+    .map((id, position) => ({ id, isClosed: facts[position]?.isClosed }))
+    .filter(({ isClosed }) => isClosed !== false)
+    .map(({ id, isClosed = false }) => ({ id, isClosed }));
 }
 
 /** A record that is damaged is fetched again as soon as it is named; here it names nobody. */

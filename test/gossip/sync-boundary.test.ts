@@ -5,11 +5,11 @@ import type { SyncChannel } from '../../src/gossip/sync-channel.ts';
 import { maxPagePoints } from '../../src/gossip/sync-frames.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
 import { asMessageId, genesisId } from '../../src/protocol/ids.ts';
-import type { EntryPointRecord, IdPage } from '../../src/storage/store.ts';
+import type { StandingPoint, IdPage } from '../../src/storage/store.ts';
 
 const logId = 'ab'.repeat(16);
 
-function pointOf(number: number): EntryPointRecord {
+function pointOf(number: number): StandingPoint {
   const id = Buffer.alloc(32);
   id.writeUInt32BE(number, 0);
   return {
@@ -18,6 +18,7 @@ function pointOf(number: number): EntryPointRecord {
     isLazy: number % 2 === 0,
     firstChildMs: 5,
     isHeld: false,
+    isClosed: number % 5 === 0,
   };
 }
 
@@ -63,9 +64,9 @@ describe('a boundary', () => {
       const boundary = await readBoundary(channelTo(aLog(count)), () => undefined);
       expect(boundary).toMatchObject({ logId, cutSeq: 100 });
       expect(boundary.points.map(({ id, isLazy }) => [id.toString(), isLazy])).toEqual(
-        Array.from({ length: count }, (_, n) => pointOf(n + 1)).map(({ id, isLazy }) => [
-          id.toString(),
-          isLazy,
+        Array.from({ length: count }, (_, n) => pointOf(n + 1)).map((point) => [
+          point.id.toString(),
+          point.isLazy || point.isClosed,
         ]),
       );
     },
@@ -110,7 +111,7 @@ describe('a boundary', () => {
   });
 });
 
-function logOf(points: readonly EntryPointRecord[], cutSeq = 0): BoundedLog {
+function logOf(points: readonly StandingPoint[], cutSeq = 0): BoundedLog {
   return {
     logId,
     cutSeq,

@@ -3,6 +3,7 @@ import { hexOf } from '../../src/protocol/bytes.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
+import { intakeOptions } from '../support/tangle.ts';
 import type {
   BackwardsPage,
   CutSlice,
@@ -14,9 +15,13 @@ import type {
   NewRecord,
   IdPage,
   PendingRecord,
+  StandingPoint,
   Store,
   StoredMessage,
 } from '../../src/storage/store.ts';
+
+/** As the door of each node has it. */
+const { maxParentAgeMs } = intakeOptions;
 
 export class MemoryStore implements Store {
   readonly logId: string;
@@ -139,15 +144,27 @@ export class MemoryStore implements Store {
     }
   }
 
-  readEntryPoints({ afterId, limit }: IdPage): Promise<readonly EntryPointRecord[]> {
+  readEntryPoints({ afterId, limit }: IdPage): Promise<readonly StandingPoint[]> {
     const after = afterId === undefined ? '' : messageIdHex(afterId);
     const keys = [...this.#points.keys()].filter((key) => key > after).toSorted();
     return Promise.resolve(
       keys.slice(0, limit).flatMap((key) => {
         const point = this.#points.get(key);
-        return point === undefined ? [] : { ...point, firstChildMs: this.#firstChildMs.get(key) };
+        return point === undefined ? [] : this.#recordOf(key, point);
       }),
     );
+  }
+
+  #recordOf(key: string, point: EntryPointRecord): StandingPoint {
+    const firstChildMs = this.#firstChildMs.get(key);
+    const [oldest] = this.cutSeq === 0 ? [] : this.#log;
+    const closedBeforeMs = (oldest?.arrivalMs ?? -Infinity) - maxParentAgeMs;
+    const isOld = (firstChildMs ?? Infinity) < closedBeforeMs;
+    return { ...point, firstChildMs, isClosed: !point.isHeld && (point.isLazy || isOld) };
+  }
+
+  isHeld(id: MessageId): boolean {
+    return this.#held.includes(messageIdHex(id));
   }
 
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {
@@ -194,7 +211,10 @@ export class MemoryStore implements Store {
     const isEntryPoint = point !== undefined;
     const isLazy = (stored ?? point)?.isLazy ?? false;
     const { seq, arrivalMs } = stored ?? { seq: 0, arrivalMs: 0 };
-    return { seq, arrivalMs, isLazy, firstChildMs: this.#firstChildMs.get(key), isEntryPoint };
+    const firstChildMs = this.#firstChildMs.get(key);
+    const isClosed =
+      stored === undefined && point !== undefined && this.#recordOf(key, point).isClosed;
+    return { seq, arrivalMs, isLazy, firstChildMs, isEntryPoint, isClosed };
   }
 
   get(id: MessageId): StoredMessage | undefined {

@@ -137,7 +137,7 @@ describe('an entry point', () => {
     expect(points.size).toBe(2);
     expect(points.get(hex(a!))).toMatchObject({ ...shape, neededSeq: 9, firstChildMs: 1_001 });
     expect(points.get(hex(d!))).toMatchObject({ ...shape, neededSeq: 5, firstChildMs: 1_004 });
-    const facts = { seq: 0, arrivalMs: 0, isLazy: false, isEntryPoint: true };
+    const facts = { seq: 0, arrivalMs: 0, isLazy: false, isEntryPoint: true, isClosed: false };
     expect(await store.facts([d!.id, genesisId])).toEqual([
       { ...facts, firstChildMs: 1_004 },
       undefined,

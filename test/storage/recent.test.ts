@@ -8,6 +8,7 @@ const factsOf = (seq: number): Facts => ({
   isLazy: false,
   firstChildMs: undefined,
   isEntryPoint: false,
+  isClosed: false,
 });
 
 describe('recent facts', () => {

@@ -48,16 +48,44 @@ describe('facts', () => {
     await using folder = await aFolder();
     await using store = await openTestStore(folder.path);
     expect(await store.facts([genesisId, unknownId])).toEqual([
-      { seq: 0, arrivalMs: 0, isLazy: false, firstChildMs: undefined, isEntryPoint: true },
+      {
+        seq: 0,
+        arrivalMs: 0,
+        isLazy: false,
+        firstChildMs: undefined,
+        isEntryPoint: true,
+        isClosed: false,
+      },
       undefined,
     ]);
     const a = aRecord({ arrivalMs: 500 });
     const b = aRecord({ arrivalMs: 600, parents: [a.id] });
     await store.append([a, b]);
     expect(await store.facts([b.id, genesisId, a.id])).toEqual([
-      { seq: 2, arrivalMs: 600, isLazy: false, firstChildMs: undefined, isEntryPoint: false },
-      { seq: 0, arrivalMs: 0, isLazy: false, firstChildMs: 500, isEntryPoint: true },
-      { seq: 1, arrivalMs: 500, isLazy: false, firstChildMs: 600, isEntryPoint: false },
+      {
+        seq: 2,
+        arrivalMs: 600,
+        isLazy: false,
+        firstChildMs: undefined,
+        isEntryPoint: false,
+        isClosed: false,
+      },
+      {
+        seq: 0,
+        arrivalMs: 0,
+        isLazy: false,
+        firstChildMs: 500,
+        isEntryPoint: true,
+        isClosed: false,
+      },
+      {
+        seq: 1,
+        arrivalMs: 500,
+        isLazy: false,
+        firstChildMs: 600,
+        isEntryPoint: false,
+        isClosed: false,
+      },
     ]);
   });
 

@@ -48,6 +48,7 @@ export async function openTestTangle(options: TestTangleOptions): Promise<TestTa
         durability: 'process-crash',
         network: testNetwork,
         cacheBytes: 8 * 1024 * 1024,
+        maxParentAgeMs: options.intake?.maxParentAgeMs ?? intakeOptions.maxParentAgeMs,
       },
       { log: silentLogger },
     ),

@@ -1,4 +1,5 @@
 // The door while the past is cut off.
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
@@ -7,6 +8,7 @@ import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
 import { openTestTangle } from '../support/tangle.ts';
+import type { TestTangle } from '../support/tangle.ts';
 
 function aChain(length: number): TestMessage[] {
   const chain: TestMessage[] = [];
@@ -14,6 +16,20 @@ function aChain(length: number): TestMessage[] {
     chain.push(aMessage({ parents: [chain.at(-1)?.id ?? genesisId], data: String(n) }));
   }
   return chain;
+}
+
+/** A chain that came long ago, lazy children of its fourth message and of the genesis, and what came since. */
+async function grow(tangle: TestTangle, clock: HandClock) {
+  const old = aChain(20);
+  for (const { bytes } of old) await tangle.intake.submit(bytes, 'client');
+  clock.advance(2_000_000);
+  const lazy = [old[3]!.id, genesisId].map((id) => aMessage({ parents: [id], data: 'lazy' }));
+  const fresh = [aMessage({ parents: [old[19]!.id], data: 'fresh' })];
+  for (let n = 0; n < 5; n++) {
+    fresh.push(aMessage({ parents: [fresh.at(-1)!.id], data: `fresh ${n}` }));
+  }
+  for (const { bytes } of [...lazy, ...fresh]) await tangle.intake.submit(bytes, 'client');
+  return { old, lazy, fresh };
 }
 
 const hexes = (ids: readonly MessageId[]): string[] => ids.map(messageIdHex).toSorted();
@@ -108,6 +124,76 @@ describe('the door, when messages were pruned', () => {
     expect(tangle.store.has(first.id)).toBe(true);
     expect(hexes(tangle.tips.all())).toEqual(tips);
     expect((await tangle.intake.submit(first.bytes, 'client')).kind).toBe('known');
+  });
+
+  describe('while a lazy message names what is old', () => {
+    it('keeps the entry points for that one only, also after a restart', async () => {
+      await using folder = await aFolder();
+      const clock = new HandClock();
+      const opened = { dataDir: folder.path, clock };
+      await using first = await openTestTangle(opened);
+      const { old, lazy, fresh } = await grow(first, clock);
+      await first.store.cut({ upToSeq: 20 });
+      await first[Symbol.asyncDispose]();
+      await using tangle = await openTestTangle(opened);
+      const points = [old[3]!.id, genesisId, old[19]!.id];
+      expect(await tangle.store.facts(points)).toMatchObject([
+        { seq: 0, isClosed: true },
+        { seq: 0, isClosed: true },
+        { seq: 0, isClosed: false },
+      ]);
+      for (const { bytes } of old) {
+        expect(['pending', 'known']).toContain((await tangle.intake.submit(bytes, 'peer:a')).kind);
+      }
+      expect(tangle.store.messageCount).toBe(lazy.length + fresh.length);
+      // The parents of the others may come; of these they are here, and nobody is asked for them.
+      const asked = tangle.blocked.flatMap(({ missing }) => hexes(missing));
+      expect(asked).not.toContain(messageIdHex(old[3]!.id));
+      expect(asked).not.toContain(messageIdHex(genesisId));
+      const again = await tangle.intake.submit(old[4]!.bytes, 'client');
+      expect(again).toMatchObject({ kind: 'rejected', error: { code: 'PARENT_NOT_SOLID' } });
+      // Whoever names what is stored is served as before.
+      const child = aMessage({ parents: [lazy[0]!.id], data: 'child' });
+      expect((await tangle.intake.submit(child.bytes, 'peer:a')).kind).toBe('accepted');
+    });
+
+    it('takes their children while they are held: by whoever works on one, or by a catch-up', async () => {
+      await using folder = await aFolder();
+      const clock = new HandClock();
+      await using tangle = await openTestTangle({ dataDir: folder.path, clock });
+      const { old } = await grow(tangle, clock);
+      await tangle.store.cut({ upToSeq: 20 });
+      const mined = aMessage({ parents: [old[3]!.id], data: 'mined' });
+      {
+        using _held = tangle.store.hold([old[3]!.id]);
+        expect((await tangle.intake.submit(mined.bytes, 'mined')).kind).toBe('accepted');
+      }
+      const late = aMessage({ parents: [old[3]!.id], data: 'late' });
+      expect((await tangle.intake.submit(late.bytes, 'peer:a')).kind).toBe('pending');
+      await tangle.store.adoptEntryPoints([
+        { id: old[3]!.id, isLazy: false, firstChildMs: undefined },
+      ]);
+      await tangle.intake.restore();
+      while (!tangle.store.has(late.id)) await setImmediate();
+      await tangle.store.releaseEntryPoints();
+      const last = aMessage({ parents: [old[3]!.id], data: 'last' });
+      expect((await tangle.intake.submit(last.bytes, 'peer:a')).kind).toBe('pending');
+    });
+
+    it('takes children of what is cut while it is young', async () => {
+      await using folder = await aFolder();
+      const clock = new HandClock();
+      await using tangle = await openTestTangle({ dataDir: folder.path, clock });
+      const chain = aChain(20);
+      for (const { bytes } of chain) await tangle.intake.submit(bytes, 'client');
+      const sibling = aMessage({ parents: [chain[3]!.id], data: 'sibling' });
+      await tangle.intake.submit(sibling.bytes, 'client');
+      await tangle.store.cut({ upToSeq: 15 });
+      clock.advance(1_000_000);
+      // Late, as from the log of a neighbour after some time alone: all that follows builds on it.
+      const late = aMessage({ parents: [chain[3]!.id], data: 'late' });
+      expect((await tangle.intake.submit(late.bytes, 'peer:a')).kind).toBe('accepted');
+    });
   });
 
   it('goes on from tips that a flood of lazy messages has pushed below the cut', async () => {

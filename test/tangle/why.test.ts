@@ -26,7 +26,14 @@ function keysOf(ids: readonly MessageId[]): ReadonlySet<string> {
 function aNode({ solid = [], pending = [], asked = [] }: Given): WhyDeps {
   const [solidKeys, askedKeys] = [keysOf([genesisId, ...solid]), keysOf(asked)];
   const records = new Map(pending.map((message) => [messageIdHex(message.id), message]));
-  const facts = { seq: 1, arrivalMs: 0, isLazy: false, firstChildMs: 0, isEntryPoint: false };
+  const facts = {
+    seq: 1,
+    arrivalMs: 0,
+    isLazy: false,
+    firstChildMs: 0,
+    isEntryPoint: false,
+    isClosed: false,
+  };
   return {
     readFacts: (ids) =>
       Promise.resolve(ids.map((id) => (solidKeys.has(messageIdHex(id)) ? facts : undefined))),

@@ -13,7 +13,7 @@ export interface WhyRouteDeps {
 
 const missingSchema = Type.Object({
   messageId: hex('32 bytes'),
-  state: Type.String({ description: 'asking, not_found, below_horizon or not_asked' }),
+  state: Type.String({ description: 'asking, not_found, below_horizon, not_asked or pruned' }),
   asked: Type.Array(Type.Object({ peerId: Type.String(), atMs: Type.Integer() })),
   againMs: Type.Optional(Type.Integer({ description: 'when it is asked for again' })),
 });
