@@ -21,6 +21,8 @@ const perNode = 'sum by (instance)';
 
 const requests = metric('iota_restapi_requests_total');
 const failed = metric('iota_restapi_requests_total', '{code=~"5.."}');
+const free = metric('midge_disk_free_bytes');
+const reserve = metric('midge_disk_reserve_bytes');
 const neighbours = `${perNode} (${metric('midge_gossip_neighbours')})`;
 const readBuckets = '_bucket{method="GET",url="/api/v1/messages/:messageId"}';
 const reads = metric('iota_restapi_request_duration_seconds', readBuckets);
@@ -49,6 +51,47 @@ export const alerts: readonly Alert[] = [
     severity: 'critical',
     summary: 'The store cannot write; messages are refused.',
     action: 'Look for a full or failing disk; the node goes on by itself when it can write again.',
+  },
+  {
+    name: 'MidgeDiskLow',
+    expr: `${free} < ${reserve}`,
+    for: '5m',
+    severity: 'critical',
+    summary: 'The disk has less free than the reserve; messages are refused.',
+    action:
+      'Make room: the node takes messages again by itself. midge db status tells its own share.',
+  },
+  {
+    name: 'MidgeDiskFills',
+    expr: `predict_linear(${free}[6h], 86400) < ${reserve}`,
+    for: '1h',
+    severity: 'warning',
+    summary: 'At the pace of the last six hours the disk is down to its reserve within a day.',
+    action: 'See what grows. If it is the node, set or lower pruning.maxSizeBytes.',
+  },
+  {
+    name: 'MidgePruningBlocked',
+    expr: `${metric('midge_pruning_blocked')} == 1`,
+    for: '15m',
+    severity: 'warning',
+    summary: 'The disk asks for more than may be pruned.',
+    action: 'Raise pruning.maxSizeBytes, or make room: what is left are the newest messages.',
+  },
+  {
+    name: 'MidgePruningPaused',
+    expr: `${metric('midge_pruning_paused')} == 1`,
+    for: '24h',
+    severity: 'warning',
+    summary: 'Pruning has been paused for a day.',
+    action: 'Run midge prune --resume, or the limits mean nothing.',
+  },
+  {
+    name: 'MidgeIntakeSlowed',
+    expr: `${metric('midge_intake_slowed')} == 1`,
+    for: '10m',
+    severity: 'warning',
+    summary: 'Messages come faster than the data folder can be kept to its limit.',
+    action: 'Raise pruning.maxSizeBytes, or see who sends so much.',
   },
   {
     name: 'MidgeRestarts',

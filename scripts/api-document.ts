@@ -37,7 +37,14 @@ const nodeParts: Omit<RouteDeps, keyof typeof sharedParts | 'stopping'> = {
   tokens: { create: notAsked, list: notAsked, revoke: notAsked },
   backup: notAsked,
   database: notAsked,
-  pruner: { plan: notAsked, begin: notAsked, status: notAsked },
+  pruner: {
+    plan: notAsked,
+    begin: notAsked,
+    pause: notAsked,
+    resume: notAsked,
+    interrupt: notAsked,
+    status: notAsked,
+  },
   mqtt: { enter: notAsked, serve: notAsked },
   metrics: { contentType: '', text: notAsked },
 };

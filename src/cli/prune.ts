@@ -44,13 +44,29 @@ const sizeFlag = {
   placeholder: 'BYTES',
   description: 'Prune until the data folder has about this size.',
 };
+const pauseFlag = {
+  flag: '--pause',
+  description: 'Prune nothing but what is asked for, until --resume or the next start.',
+};
+const resumeFlag = { flag: '--resume', description: 'Let the settings prune again.' };
+const stopFlag = { flag: '--stop', description: 'End a prune that goes on, where it is.' };
 const dryRunFlag = { flag: '--dry-run', description: 'Only say what would go.' };
 
 export const prune: Command = {
   name: 'prune',
   summary: 'take old messages away from a running node',
   parameters: [],
-  flags: [toFlag, keepFlag, sizeFlag, dryRunFlag, ...ownerFlags, jsonFlag],
+  flags: [
+    toFlag,
+    keepFlag,
+    sizeFlag,
+    dryRunFlag,
+    pauseFlag,
+    resumeFlag,
+    stopFlag,
+    ...ownerFlags,
+    jsonFlag,
+  ],
   details:
     'Once and now, beside what the settings of pruning do by themselves. The newest 100 messages and the newest tips stay. Ctrl-C ends the watching only; the node goes on.',
   examples: [
@@ -58,6 +74,8 @@ export const prune: Command = {
     ['midge prune --size 1000000000', 'down to a gigabyte'],
   ],
   run: async (call) => {
+    const turn = turnOf(call);
+    if (turn !== undefined) return sayTurn(call, turn);
     const isDryRun = call.flags.has(dryRunFlag.flag);
     const body = JSON.stringify({ ...wishOf(call), dryRun: isDryRun });
     const plan = await askNode(call, { method: 'POST', body }, planSchema);
@@ -65,6 +83,41 @@ export const prune: Command = {
     call.print(call.flags.has(jsonFlag.flag) ? jsonLine(plan) : words(plan, status));
   },
 };
+
+/** What is no prune itself, but about pruning. */
+const turns = [
+  {
+    flag: pauseFlag.flag,
+    question: { method: 'POST', path: '/pause' },
+    words:
+      'Pruning is paused: nothing goes but what is asked for, until --resume or the next start.',
+  },
+  {
+    flag: resumeFlag.flag,
+    question: { method: 'POST', path: '/resume' },
+    words: 'Pruning goes on as the settings say.',
+  },
+  {
+    flag: stopFlag.flag,
+    question: { method: 'DELETE', path: '' },
+    words: 'What was asked for has ended where it was.',
+  },
+] as const;
+type Turn = (typeof turns)[number];
+
+function turnOf({ flags }: Call): Turn | undefined {
+  const given = turns.filter(({ flag }) => flags.has(flag));
+  const [turn] = given;
+  if (turn === undefined) return undefined;
+  const others = [toFlag, keepFlag, sizeFlag, dryRunFlag].filter(({ flag }) => flags.has(flag));
+  if (given.length === 1 && others.length === 0) return turn;
+  throw new TangleError('USAGE_INVALID', `${turn.flag} stands alone.`);
+}
+
+async function sayTurn(call: Call, { question, words: sentence }: Turn): Promise<void> {
+  const status = await askNode(call, question, statusSchema);
+  call.print(call.flags.has(jsonFlag.flag) ? jsonLine(status) : sentence);
+}
 
 function wishOf({ flags }: Call): Readonly<Record<string, number>> {
   const given = [
@@ -78,7 +131,7 @@ function wishOf({ flags }: Call): Readonly<Record<string, number>> {
   if (given.length === 1) return Object.fromEntries(given);
   throw new TangleError(
     'USAGE_INVALID',
-    'Say how far to prune with exactly one of --to, --keep and --size.',
+    'Say how far to prune with exactly one of --to, --keep and --size; or give --pause, --resume or --stop.',
   );
 }
 
@@ -104,12 +157,12 @@ async function watch(call: Call, { fromSeq, toSeq }: Plan): Promise<Status> {
 
 function askNode<Schema extends TSchema>(
   call: Call,
-  { method, body }: Pick<Question, 'method' | 'body'>,
+  { method, body, path = '' }: Pick<Question, 'method' | 'body'> & { readonly path?: string },
   schema: Schema,
 ): Promise<Static<Schema>> {
   return askOwner(
     call,
-    { path: 'midge/v1/prune', method, ...(body !== undefined && { body }) },
+    { path: `midge/v1/prune${path}`, method, ...(body !== undefined && { body }) },
     schema,
   );
 }

@@ -134,6 +134,11 @@ export class Pruner implements AsyncDisposable {
     this.#wake.resolve();
   }
 
+  /** Ends what the owner asked for where it is; `done` resolves. What is cut stays cut. */
+  interrupt(): void {
+    this.#job?.done.resolve();
+  }
+
   status(): PruningStatus {
     const plan = this.#job?.plan ?? this.#lastPlan;
     return {
@@ -244,7 +249,9 @@ export class Pruner implements AsyncDisposable {
   async #cutFor(ms: number, upToSeq: number): Promise<void> {
     const { store, tips, archive, clock, evenMs } = this.#deps;
     const endMs = evenMs() + ms;
-    while (evenMs() < endMs && !this.#compactor.isFull && !this.#closing.signal.aborted) {
+    const isWanted = (): boolean =>
+      upToSeq <= this.#targetSeq() && !this.#compactor.isFull && !this.#closing.signal.aborted;
+    while (evenMs() < endMs && isWanted()) {
       const startMs = evenMs();
       const slice = await store.cut({ upToSeq, keepIds: tips(), before: archive });
       if (slice === undefined) return;

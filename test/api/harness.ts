@@ -118,6 +118,9 @@ export const standIns: ApiDeps = {
   pruner: {
     plan: () => Promise.reject(new TangleError('STORE_UNAVAILABLE')),
     begin: () => Promise.reject(new TangleError('PRUNING_BUSY')),
+    pause: () => undefined,
+    resume: () => undefined,
+    interrupt: () => undefined,
     status: () => ({
       state: 'idle',
       disk: { folderBytes: 1, freeBytes: 2 },

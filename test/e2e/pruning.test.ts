@@ -1,13 +1,16 @@
 // The promise about the size of the data folder, as somebody sees it who looks at the folder from outside.
+import { execFile } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Grower, network, openTestStore } from '../storage/support.ts';
 import { attachMany, findIds, readRaw } from '../support/client.ts';
 import { aFolder } from '../support/folder.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
+const run = promisify(execFile);
 const MiB = 2 ** 20;
 const limitBytes = 64 * MiB;
 const allowanceBytes = 64 * MiB;
@@ -80,6 +83,19 @@ describe('a node with a limit for its data folder', () => {
     expect(await readRaw(node.url, lastId)).toBeDefined();
     expect(await readRaw(node.url, ids[0] ?? '')).toBeUndefined();
     expect(folderBytes(folder.path)).toBeLessThan(limitBytes);
+
+    const midge = async (...words: string[]): Promise<string> => {
+      const own = ['--data-dir', folder.path, '--node', node.url];
+      return (await run(process.execPath, ['bin/midge.js', 'prune', ...words, ...own])).stdout;
+    };
+    expect(await midge('--keep', '400', '--dry-run')).toMatch(/^Would prune 100 messages, /);
+    expect(await midge('--pause')).toContain('paused');
+    const paused = await (await fetch(`${node.url}/api/midge/v1/prune`, { headers })).json();
+    expect(paused).toMatchObject({ data: { state: 'paused' } });
+    expect(await midge('--keep', '400')).toMatch(/^Pruned 100 messages, /);
+    expect(await midge('--stop')).toContain('ended');
+    expect(await midge('--resume')).toContain('goes on');
+    await expect(midge('--pause', '--keep', '1')).rejects.toThrow('--pause stands alone');
   });
 });
 

@@ -215,6 +215,24 @@ describe('the pruner', () => {
     await expectConsistent(store);
   });
 
+  it('ends what the owner asked for where it is, and does it later', async () => {
+    await using folder = await aFolder();
+    const cutting = Promise.withResolvers<void>();
+    await using bench = await openBench(folder.path, {
+      deps: { archive: async () => cutting.resolve() },
+    });
+    const { pruner, store } = bench;
+    const pruning = pruner.prune({ toSeq: 2_500 });
+    await cutting.promise;
+    pruner.interrupt();
+    await pruning;
+    // At most the slice that was being cut.
+    expect(store.cutSeq).toBeLessThanOrEqual(1_000);
+    expect(pruner.status().job).toMatchObject({ isDone: true, toSeq: 2_500 });
+    await pruner.prune({ toSeq: 2_500 });
+    expect(store.cutSeq).toBe(2_500);
+  });
+
   it('does one thing at a time', async () => {
     await using folder = await aFolder();
     await using bench = await openBench(folder.path);

@@ -79,12 +79,21 @@ export interface PruneDeps {
     readonly begin: (
       wish: PruneWish,
     ) => Promise<{ readonly plan: Plan; readonly done: Promise<void> }>;
+    /** Nothing is pruned but what is asked for, until `resume` or the next start. */
+    readonly pause: () => void;
+    readonly resume: () => void;
+    readonly interrupt: () => void;
     readonly status: () => PruningReport;
   };
   readonly store: { readonly cutSeq: number };
 }
 
 const url = '/api/midge/v1/prune';
+
+const switches = {
+  pause: 'prune nothing but what is asked for, until it is resumed or the node starts anew',
+  resume: 'let the settings prune again',
+} as const;
 
 export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
   const { pruner, store } = deps;
@@ -117,6 +126,8 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
     },
   });
 
+  switchRoutes(app, deps);
+
   app.route({
     method: 'POST',
     url: '/api/v1/control/database/prune',
@@ -135,6 +146,37 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
       return { data: { index: 0, cutSeq: store.cutSeq } };
     },
   });
+}
+
+function switchRoutes(app: ApiServer, deps: PruneDeps): void {
+  const { pruner } = deps;
+
+  app.route({
+    method: 'DELETE',
+    url,
+    config: { scope: 'admin', limit: 'change' },
+    schema: {
+      summary: 'end the prune that was asked for where it is',
+      response: { 200: dataOf(statusSchema), ...problems },
+    },
+    handler: () => {
+      pruner.interrupt();
+      return { data: statusView(deps) };
+    },
+  });
+
+  for (const verb of ['pause', 'resume'] as const) {
+    app.route({
+      method: 'POST',
+      url: `${url}/${verb}`,
+      config: { scope: 'admin', limit: 'change' },
+      schema: { summary: switches[verb], response: { 200: dataOf(statusSchema), ...problems } },
+      handler: () => {
+        pruner[verb]();
+        return { data: statusView(deps) };
+      },
+    });
+  }
 }
 
 type Given = Partial<Record<keyof typeof wishes, number | undefined>>;

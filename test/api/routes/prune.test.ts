@@ -61,6 +61,23 @@ describe('POST /api/midge/v1/prune', () => {
   });
 });
 
+describe('pruning', () => {
+  it.each([
+    ['POST', `${path}/pause`, 'pause'],
+    ['POST', `${path}/resume`, 'resume'],
+    ['DELETE', path, 'interrupt'],
+  ] as const)('is told by %s %s to %s, by its owner only', async (method, url, verb) => {
+    let calls = 0;
+    const pruner = { ...standIns.pruner, [verb]: () => void (calls += 1) };
+    await using api = await openTestApi({ pruner });
+    expect((await ask(api, { method, path: url })).status).toBe(401);
+    expect(calls).toBe(0);
+    const answer = await ask(api, { method, path: url, headers: asAdmin });
+    expect([answer.status, answer.json]).toMatchObject([200, { data: { state: 'idle' } }]);
+    expect(calls).toBe(1);
+  });
+});
+
 describe('GET /api/midge/v1/prune', () => {
   it('tells how far it is', async () => {
     await using api = await openTestApi();
