@@ -1,6 +1,5 @@
 // When what was cut is taken off the disk: the log when it is worth it or room is short, the index in
 // proportion to what was pruned.
-import { indexPieces } from '../storage/index.ts';
 import type { CutSlice, Store } from '../storage/store.ts';
 import type { PruningLimits } from './limits.ts';
 
@@ -8,13 +7,16 @@ const MiB = 1024 * 1024;
 const maxUnitBytes = 64 * MiB;
 /** What was cut does not lie on the disk for longer than that. */
 const maxIdleMs = 60_000;
-/** What the log and the children keep of a message, beside its bytes. */
-const recordBytes = 120;
-/** The index is merged twice while the whole store is pruned once: a quarter of it is garbage on average. */
-const piecesPerStore = 2 * indexPieces;
+/** What the log keeps of a message, beside its bytes. */
+const recordBytes = 54;
+/**
+ * How much of the index may be of messages that were pruned, for each message that is there: on average, so that a
+ * piece is looked through once while the whole store is pruned once.
+ */
+const staleShares = { usual: 1 / 2, urgent: 1 / 16 };
 
 export interface CompactorDeps {
-  readonly store: Pick<Store, 'compact' | 'messageCount'>;
+  readonly store: Pick<Store, 'compact' | 'messageCount' | 'staleIndexCount'>;
   /** Milliseconds that count evenly. */
   readonly evenMs: () => number;
 }
@@ -24,9 +26,6 @@ export class Compactor {
   readonly #deps: CompactorDeps;
   #reclaimableBytes = 0;
   #cutSinceMs: number | undefined;
-  /** Pruned since the index was merged for it. */
-  #debtMessages = 0;
-  #nextPiece = 0;
 
   constructor(
     { maxSizeBytes = Infinity }: Pick<PruningLimits, 'maxSizeBytes'>,
@@ -46,9 +45,14 @@ export class Compactor {
     return this.#reclaimableBytes >= this.#unitBytes;
   }
 
+  /** After a start or a failure: what the log has of pruned messages, as LevelDB tells. */
+  found(sizeBytes: number): void {
+    this.#reclaimableBytes = sizeBytes;
+    this.#cutSinceMs ??= this.#deps.evenMs();
+  }
+
   wasCut({ sizeBytes, messageCount }: CutSlice): void {
     this.#reclaimableBytes += sizeBytes + messageCount * recordBytes;
-    this.#debtMessages += messageCount;
     this.#cutSinceMs ??= this.#deps.evenMs();
   }
 
@@ -64,10 +68,7 @@ export class Compactor {
       this.#cutSinceMs = undefined;
       return;
     }
-    const share = this.#pieceMessages();
-    await this.#deps.store.compact(this.#nextPiece);
-    this.#nextPiece = (this.#nextPiece + 1) % indexPieces;
-    this.#debtMessages = Math.max(0, this.#debtMessages - share);
+    await this.#deps.store.compact('index');
   }
 
   #isLogDue(isUrgent: boolean): boolean {
@@ -77,11 +78,7 @@ export class Compactor {
   }
 
   #isIndexDue(isUrgent: boolean): boolean {
-    if (this.#debtMessages === 0) return false;
-    return isUrgent || this.#debtMessages >= this.#pieceMessages();
-  }
-
-  #pieceMessages(): number {
-    return (this.#deps.store.messageCount + this.#debtMessages) / piecesPerStore;
+    const { staleIndexCount, messageCount } = this.#deps.store;
+    return staleIndexCount > messageCount * (isUrgent ? staleShares.urgent : staleShares.usual);
   }
 }

@@ -29,7 +29,7 @@ export interface DatabaseStatus {
   /** Of the messages alone, from samples. */
   readonly messageBytes: number;
   readonly diskBytes: number;
-  /** Pruned, and gone with the next compaction. */
+  /** Pruned, and gone with the next compactions; of the index an estimate. */
   readonly reclaimableBytes: number;
   readonly freeBytes: number;
   readonly oldestMs: number | undefined;
@@ -63,6 +63,7 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
   const { messageCount, cutSeq, lastSeq } = store;
   const [oldest] = await store.readLog({ fromSeq: cutSeq + 1, limit: 1, maxBytes: 1 });
   const [newest] = await store.readLogBackwards({ beforeSeq: Infinity, limit: 1 });
+  const pruned = await store.prunedBytesOnDisk();
   const averageBytes = await averageMessageBytes(store);
   const bytesPerMessage =
     messageCount < minMessagesToMeasure
@@ -74,7 +75,7 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
     lastSeq,
     messageBytes: Math.round(averageBytes * messageCount),
     diskBytes: disk.folderBytes,
-    reclaimableBytes: await store.prunedBytesOnDisk(),
+    reclaimableBytes: pruned.log + pruned.index,
     freeBytes: disk.freeBytes,
     oldestMs: oldest?.arrivalMs,
     newestMs: newest?.arrivalMs,

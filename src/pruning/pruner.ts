@@ -27,6 +27,8 @@ type PrunedStore = Pick<
   Store,
   | 'cut'
   | 'compact'
+  | 'staleIndexCount'
+  | 'prunedBytesOnDisk'
   | 'cutSeq'
   | 'lastSeq'
   | 'messageCount'
@@ -88,6 +90,8 @@ export class Pruner implements AsyncDisposable {
   #prunedMessages = 0;
   #prunedBytes = 0;
   #lastPrunedAtMs: number | undefined;
+  /** Something may have been cut that nobody counted. */
+  #isUnsure = true;
   #job: Job | undefined;
   #lastPlan: PrunePlan | undefined;
 
@@ -208,6 +212,7 @@ export class Pruner implements AsyncDisposable {
         const isExpected = error instanceof TangleError && errorTable[error.code].retry;
         if (!isExpected) this.#deps.log.error({ err: error }, 'pruning failed, it is tried again');
         this.#state = 'waiting';
+        this.#isUnsure = true;
         await this.#rest(retryMs);
       }
     }
@@ -239,7 +244,7 @@ export class Pruner implements AsyncDisposable {
   }
 
   async #compact(): Promise<boolean> {
-    if (!this.#compactor.isDue(this.#job !== undefined || this.#isUrgent())) return false;
+    if (!this.#compactor.isDue(this.#isUrgent())) return false;
     this.#state = 'compacting';
     await this.#compactor.compact();
     return true;
@@ -264,14 +269,21 @@ export class Pruner implements AsyncDisposable {
     }
   }
 
+  /** Somebody waits for it, or for room. */
   #isUrgent(): boolean {
     const { maxSizeBytes = Infinity } = this.#limits;
     const { disk, isDiskLow } = this.#guard;
-    return isDiskLow || disk.folderBytes > maxSizeBytes - headroomOf(maxSizeBytes);
+    return (
+      this.#job !== undefined ||
+      isDiskLow ||
+      disk.folderBytes > maxSizeBytes - headroomOf(maxSizeBytes)
+    );
   }
 
   async #facts(): Promise<PruningFacts> {
     const { store, clock, evenMs } = this.#deps;
+    if (this.#isUnsure) this.#compactor.found((await store.prunedBytesOnDisk()).log);
+    this.#isUnsure = false;
     const { folderBytes, freeBytes } = this.#guard.disk;
     const wallMs = clock.now();
     const { maxAgeMs, minAgeMs, maxMessages } = this.#limits;

@@ -1,115 +1,108 @@
 // Pruning is cutting a prefix of the log, slice by slice. The cut moves first, in one fsynced batch with the
 // entry points; only then is removed what nobody sees any more, which a start does again if it was cut short.
-import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
-import { indexKeyOf } from '../protocol/message.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
-import { readOrDamaged } from './database.ts';
-import type { ForgottenEntry } from './index.ts';
-import { hasProvenBytes, idText } from './layout.ts';
 import type { SeqRange } from './layout.ts';
-import type { EntryPointChanges } from './log-state.ts';
 import type { Log } from './log.ts';
-import type { EntryPoint, StoredMessage } from './store.ts';
+import { changesOf, findStaying } from './staying.ts';
+import type { CutSlice, CutWish, StoredMessage } from './store.ts';
 
-/** Measured: about 8 ms in which no append can run. */
-const slicePage = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
+/** Of messages that somebody must see before they go. */
+const seenPage = { limit: 1_000, maxBytes: 4 * 1024 * 1024 };
+/** Of others: the more at a time, the fewer of them are named by one above, which is what costs. */
+const maxSlice = { messages: 16_384, bytes: 16 * 1024 * 1024 };
+/** What tells how large the messages of a slice are. */
+const sample = { limit: 64, maxBytes: 256 * 1024 };
+/** Removed at a time. Measured: about 6 ms in which no append can run. */
+const maxTurn = { messages: 2_048, bytes: 4 * 1024 * 1024 };
 
-export interface Slice extends SeqRange {
-  readonly records: readonly StoredMessage[];
+/** What a cut does between two appends, and what beside them. */
+export interface Turns {
+  readonly read: <T>(work: (shelves: Shelves) => Promise<T>) => Promise<T>;
+  readonly write: <T>(work: (shelves: Shelves) => Promise<T>) => Promise<T>;
+  /** A write that asks what is held and moves the cut: who looks for parents meanwhile waits for it. */
+  readonly move: <T>(work: (shelves: Shelves) => Promise<T>) => Promise<T>;
 }
 
-/** The oldest messages up to a seq, as many as make one slice. Undefined when there is nothing to cut. */
-export async function readSlice(log: Log, upToSeq: number): Promise<Slice | undefined> {
+export interface CutRules extends Pick<CutWish, 'upToSeq' | 'before'> {
+  /** These stay solid though nothing stored names them. */
+  readonly keptIds: () => readonly MessageId[];
+}
+
+interface Slice extends SeqRange {
+  /** The first of them, or all when somebody must see them. */
+  readonly records: readonly StoredMessage[];
+  readonly averageBytes: number;
+}
+
+/** Undefined when there is nothing to cut. Never two at a time. */
+export async function cutOne(turns: Turns, rules: CutRules): Promise<CutSlice | undefined> {
+  const slice = await turns.read(({ log }) => readSlice(log, rules));
+  if (slice === undefined) return undefined;
+  await rules.before?.(slice.records);
+  const { index, watch } = await turns.write((shelves) =>
+    Promise.resolve({ index: shelves.index, watch: shelves.index.watchFamilies(slice) }),
+  );
+  using _watched = watch;
+  const staying = await turns.read((shelves) => findStaying(shelves, slice));
+  const messageCount = await turns.move(async (shelves) => {
+    // Opened again meanwhile, so that not all was seen: the next one begins anew.
+    if (shelves.index !== index) return 0;
+    const { log } = shelves;
+    const keptIds = rules.keptIds();
+    const changes = await changesOf(shelves, slice, { staying, watch, keptIds });
+    const count = log.countFrom(slice.firstSeq) - log.countFrom(slice.lastSeq + 1);
+    await log.moveCut(slice.lastSeq, changes);
+    return count;
+  });
+  const { averageBytes } = slice;
+  const perTurn = fitting(maxTurn, averageBytes);
+  while (await turns.write((shelves) => clearSome(shelves, perTurn)));
+  const cutSeq = await turns.read(({ log }) => Promise.resolve(log.cutSeq));
+  return { cutSeq, messageCount, sizeBytes: Math.round(messageCount * averageBytes) };
+}
+
+async function readSlice(log: Log, { upToSeq, before }: CutRules): Promise<Slice | undefined> {
   const firstSeq = log.cutSeq + 1;
   const endSeq = Math.min(upToSeq, log.lastSeq - 1);
   if (endSeq < firstSeq) return undefined;
-  const page = await log.read({ ...slicePage, fromSeq: firstSeq });
+  if (before === undefined) {
+    const records = await log.read({ ...sample, fromSeq: firstSeq });
+    const averageBytes = averageOf(records);
+    const lastSeq = Math.min(endSeq, firstSeq + fitting(maxSlice, averageBytes) - 1);
+    return { firstSeq, lastSeq, records, averageBytes };
+  }
+  const page = await log.read({ ...seenPage, fromSeq: firstSeq });
   const records = page.filter(({ seq }) => seq <= endSeq);
   // Behind the last record of a full page there may be more; else only what is damaged.
   const last = records.length > 0 && records.length === page.length ? records.at(-1) : undefined;
-  return { firstSeq, lastSeq: last?.seq ?? endSeq, records };
+  return { firstSeq, lastSeq: last?.seq ?? endSeq, records, averageBytes: averageOf(records) };
 }
 
-/** `isKept`, by `idText`: stays solid though nothing stored names it. False when another cut was faster. */
-export async function cutSlice(
-  shelves: Shelves,
-  slice: Slice,
-  isKept: (key: string) => boolean,
+function averageOf(records: readonly StoredMessage[]): number {
+  const sizeBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  return sizeBytes / Math.max(1, records.length);
+}
+
+/** How many of that size, at least one. */
+function fitting(max: typeof maxSlice, averageBytes: number): number {
+  return Math.max(1, Math.min(max.messages, Math.floor(max.bytes / Math.max(1, averageBytes))));
+}
+
+/** The index first. True while something is left to remove. */
+async function clearSome(
+  { log, index }: Pick<Shelves, 'log' | 'index'>,
+  maxMessages: number,
 ): Promise<boolean> {
-  const { log, index } = shelves;
-  if (slice.firstSeq !== log.cutSeq + 1) return false;
-  const changes = await changesOf(shelves, slice, isKept);
-  await log.moveCut(slice.lastSeq, changes);
-  await index.forgetIds(slice.records.map(forgotten));
-  await index.forgetChildren(slice);
-  await log.clear();
-  return true;
-}
-
-/** What a crash left of the last slice. Before anything is appended, for an id may come again. */
-export async function finishCut({ log, index }: Pick<Shelves, 'log' | 'index'>): Promise<void> {
-  const range = log.unclearedSeqs;
-  if (range.firstSeq > range.lastSeq) return;
-  const records = await readOrDamaged(log.location, () => log.readUncleared());
-  await index.forgetIds(records.map(forgotten));
+  const { firstSeq, lastSeq } = log.unclearedSeqs;
+  if (firstSeq > lastSeq) return false;
+  const range = { firstSeq, lastSeq: Math.min(lastSeq, firstSeq + maxMessages - 1) };
   await index.forgetChildren(range);
-  await log.clear();
+  await log.clear(range.lastSeq);
+  return range.lastSeq < lastSeq;
 }
 
-/** Of a damaged message nobody knows the indexation key: that entry points at nothing, which readers pass over. */
-function forgotten(record: StoredMessage): ForgottenEntry {
-  const { seq, id } = record;
-  const indexKey = hasProvenBytes(record) ? indexKeyOf(decodeMessage(record.bytes)) : undefined;
-  return { seq, id, indexKey };
-}
-
-/**
- * Messages of the slice that a later one names become entry points, with what their children must know of
- * them. Those that are needed no longer go, the genesis among them.
- */
-async function changesOf(
-  shelves: Shelves,
-  slice: Slice,
-  isKept: (key: string) => boolean,
-): Promise<EntryPointChanges> {
-  const { log, index, view } = shelves;
-  const changes = new Map<string, EntryPoint | undefined>();
-  for (const [key, { neededSeq, isHeld }] of log.entryPoints) {
-    if (neededSeq <= slice.lastSeq && !isHeld && !isKept(key)) changes.set(key, undefined);
-  }
-  const newestChild = await index.childrenBeyond(slice);
-  const staying = slice.records.filter(({ seq, id }) => newestChild.has(seq) || isKept(idText(id)));
-  const facts = await view.facts(staying.map(({ id }) => id));
-  for (const [position, record] of staying.entries()) {
-    const key = idText(record.id);
-    const firstChildMs = facts[position]?.firstChildMs;
-    const fresh = {
-      neededSeq: newestChild.get(record.seq) ?? 0,
-      isLazy: record.isLazy,
-      firstChildMs,
-    };
-    changes.set(key, joined(fresh, log.entryPoint(key)));
-  }
-  await keepFirstChildOfGenesis(shelves, changes);
-  return changes;
-}
-
-/** A message that was an entry point before it was stored. */
-function joined(fresh: Omit<EntryPoint, 'isHeld'>, before: EntryPoint | undefined): EntryPoint {
-  if (before === undefined) return { ...fresh, isHeld: false };
-  const neededSeq = Math.max(fresh.neededSeq, before.neededSeq);
-  return { ...fresh, neededSeq, isHeld: before.isHeld };
-}
-
-/** Its children below the cut leave the index: when the first of them came is written down before. */
-async function keepFirstChildOfGenesis(
-  { log, view }: Pick<Shelves, 'log' | 'view'>,
-  changes: Map<string, EntryPoint | undefined>,
-): Promise<void> {
-  const key = idText(genesisId);
-  const genesis = log.entryPoint(key);
-  if (genesis === undefined || genesis.firstChildMs !== undefined || changes.has(key)) return;
-  const [facts] = await view.facts([genesisId]);
-  changes.set(key, { ...genesis, firstChildMs: facts?.firstChildMs });
+/** What a crash left of the last slice. */
+export async function finishCut(shelves: Pick<Shelves, 'log' | 'index'>): Promise<void> {
+  while (await clearSome(shelves, maxTurn.messages));
 }

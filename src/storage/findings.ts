@@ -34,7 +34,7 @@ export type FaultKind = keyof typeof faultTable;
 export const noteTable = {
   'write-ahead-holes': 'write-ahead files may have holes; the next start compares what they held',
   'index-behind': 'messages are not in the index yet; the next start adds them',
-  'index-stale': 'index entries point at what was pruned or lost; readers pass over them',
+  'index-stale': 'index entries point at what was lost; readers pass over them',
   'below-cut': 'messages below the cut are not removed yet; the next start does it',
   'pending-stored': 'waiting messages are stored already; the next start drops them',
   'parents-unchecked': 'old parents could not be looked up without an index',

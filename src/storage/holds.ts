@@ -1,6 +1,6 @@
 // Ids that somebody counts on at the moment: the cut leaves them solid.
 import type { MessageId } from '../protocol/ids.ts';
-import { idText } from './layout.ts';
+import { idOfText, idText } from './layout.ts';
 
 export class Holds {
   /** How often each is held, by `idText`. */
@@ -8,6 +8,10 @@ export class Holds {
 
   has(key: string): boolean {
     return this.#counts.has(key);
+  }
+
+  get ids(): readonly MessageId[] {
+    return [...this.#counts.keys()].map(idOfText);
   }
 
   hold(ids: readonly MessageId[]): Disposable {

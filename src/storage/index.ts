@@ -20,11 +20,11 @@ import {
   familyRange,
   idKey,
   idOfKey,
-  idPieceRange,
   idText,
   indexSpaces,
   indexationKey,
   indexationRange,
+  isLazyChildKey,
   layoutVersion,
   parentOfChildKey,
   pendingKey,
@@ -34,11 +34,12 @@ import {
 } from './layout.ts';
 import type { Position, SeqRange } from './layout.ts';
 import type { FoundMessage, IdPage, PendingRecord, StoredMessage } from './store.ts';
+import { Sweep } from './sweep.ts';
 
 const pendingKeysPerPage = 1_000;
-const idPieces = 16;
-export const indexPieces = idPieces + 1;
 const familyPageSizes = { first: 2_000, next: 2_000 };
+/** As much as such a page takes. */
+const highWaterMarkBytes = 64 * 1024;
 const nothing = Buffer.alloc(0);
 
 export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
@@ -47,17 +48,53 @@ export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'>
   readonly indexKey: Uint8Array | undefined;
 }
 
-export type ForgottenEntry = Pick<IndexEntry, 'seq' | 'id' | 'indexKey'>;
+/** Of a parent in a range, what its children above the range are to it. */
+export interface Family {
+  readonly newestChildSeq: number;
+  /** The first of all that is not lazy; 0 when there is none. */
+  readonly firstSteadySeq: number;
+}
+
+/** The newest children that appends give to parents in a range, by the seq of the parent. */
+export class FamilyWatch implements Disposable {
+  readonly newestChild = new Map<number, number>();
+  readonly #range: SeqRange;
+  readonly #end: () => void;
+
+  constructor(range: SeqRange, end: () => void) {
+    this.#range = range;
+    this.#end = end;
+  }
+
+  see({ seq, parentSeqs }: Pick<IndexEntry, 'seq' | 'parentSeqs'>): void {
+    const { firstSeq, lastSeq } = this.#range;
+    for (const parentSeq of parentSeqs) {
+      if (parentSeq >= firstSeq && parentSeq <= lastSeq) this.newestChild.set(parentSeq, seq);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#end();
+  }
+}
 
 export class Index implements AsyncDisposable {
   readonly #db: Database;
   /** By `idText`; as many as the tangle lets wait. */
   readonly #pendingIds = new Set<string>();
   readonly #knownIds: KnownIds;
+  /** What was pruned and has entries still. */
+  readonly sweep: Sweep;
+  #watch: FamilyWatch | undefined;
   #position: Position | undefined;
 
-  private constructor(db: Database, filterBytes: number, position: Position | undefined) {
+  private constructor(
+    db: Database,
+    filterBytes: number,
+    { sweep, position }: { readonly sweep: Sweep; readonly position: Position | undefined },
+  ) {
     this.#db = db;
+    this.sweep = sweep;
     this.#knownIds = new KnownIds(db, filterBytes);
     this.#position = position;
   }
@@ -66,7 +103,7 @@ export class Index implements AsyncDisposable {
   static async open(db: Database, filterBytes: number): Promise<Index> {
     const value = await db.get(positionKey);
     const position = value === undefined ? undefined : decodePosition(value);
-    const index = new Index(db, filterBytes, position);
+    const index = new Index(db, filterBytes, { sweep: await Sweep.open(db), position });
     const sizes = { first: pendingKeysPerPage, next: pendingKeysPerPage };
     for await (const keys of pagesOf(db.keys(spaceRange(indexSpaces.pending)), sizes)) {
       for (const key of keys) index.#pendingIds.add(idText(idOfKey(key)));
@@ -102,6 +139,7 @@ export class Index implements AsyncDisposable {
     const batch = this.#db.batch();
     for (const entry of entries) {
       putEntry(batch, entry);
+      this.#watch?.see(entry);
       this.#dropPending(batch, entry.id);
     }
     const lastSeq = entries.at(-1)?.seq ?? 0;
@@ -135,12 +173,14 @@ export class Index implements AsyncDisposable {
 
   /** Seqs in the order of arrival; all children: the lazy ones last. */
   async *childPages(
-    parentSeq: number,
+    { parentSeq, afterSeq }: { readonly parentSeq: number; readonly afterSeq: number },
     which: 'all' | 'not lazy',
     sizes: PageSizes,
   ): AsyncGenerator<readonly number[], void, undefined> {
-    for await (const keys of pagesOf(this.#db.keys(childRange(parentSeq, which)), sizes)) {
-      yield keys.map(seqOfKey);
+    for (const isLazy of which === 'all' ? [false, true] : [false]) {
+      const between = { firstSeq: afterSeq + 1, lastSeq: Infinity };
+      const walk = this.#db.keys(childrenBetween(parentSeq, isLazy, between));
+      for await (const keys of pagesOf(walk, sizes)) yield keys.map(seqOfKey);
     }
   }
 
@@ -154,58 +194,51 @@ export class Index implements AsyncDisposable {
     return Math.max(0, ...[...steady, ...any].map(seqOfKey));
   }
 
-  /** The newest child above `lastSeq` of each parent in the range that has one. */
-  async childrenBeyond({ firstSeq, lastSeq }: SeqRange): Promise<Map<number, number>> {
-    const newest = new Map<number, number>();
-    const walk = this.#db.keys(familyRange(firstSeq, lastSeq));
+  /** Asked for between two appends: it sees all that `families` begins too early to see. One at a time. */
+  watchFamilies(range: SeqRange): FamilyWatch {
+    this.#watch = new FamilyWatch(range, () => {
+      this.#watch = undefined;
+    });
+    return this.#watch;
+  }
+
+  /** Of the parents in the range that have children above it, by the seq of the parent. */
+  async families({ firstSeq, lastSeq }: SeqRange): Promise<Map<number, Family>> {
+    const families = new Map<number, Family>();
+    let [parentSeq, firstSteadySeq] = [0, 0];
+    const walk = this.#db.keys({ ...familyRange(firstSeq, lastSeq), highWaterMarkBytes });
     for await (const keys of pagesOf(walk, familyPageSizes)) {
       for (const key of keys) {
         const childSeq = seqOfKey(key);
+        const ofParent = parentOfChildKey(key);
+        if (ofParent !== parentSeq) {
+          parentSeq = ofParent;
+          firstSteadySeq = isLazyChildKey(key) ? 0 : childSeq;
+        }
         if (childSeq <= lastSeq) continue;
-        const parentSeq = parentOfChildKey(key);
-        newest.set(parentSeq, Math.max(childSeq, newest.get(parentSeq) ?? 0));
+        const { newestChildSeq = 0 } = families.get(parentSeq) ?? {};
+        const newest = Math.max(childSeq, newestChildSeq);
+        families.set(parentSeq, { newestChildSeq: newest, firstSteadySeq });
       }
     }
-    return newest;
+    return families;
   }
 
-  /** Removes how messages are found by id and by indexation key. */
-  async forgetIds(entries: readonly ForgottenEntry[]): Promise<void> {
-    const batch = this.#db.batch();
-    for (const { seq, id, indexKey } of entries) {
-      batch.del(idKey(id));
-      if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
-    }
-    await commit(batch, { sync: false });
-  }
-
-  /** Removes the children of all in the range, and these themselves as children of the genesis. */
+  /**
+   * Removes the children of all in the range. That these are children of the genesis themselves is left to the sweep:
+   * LevelDB would step over all families that were removed before it knew that there are no more.
+   */
   async forgetChildren(range: SeqRange): Promise<void> {
     await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
-    await clearRange(this.#db, childrenBetween(0, false, range));
-    await clearRange(this.#db, childrenBetween(0, true, range));
   }
 
-  /** Takes the children of pruned parents off the disk. */
-  async compactChildren(cutSeq: number): Promise<void> {
-    const { gte, lt } = familyRange(0, cutSeq);
-    await this.#db.compactRange(gte, lt);
-  }
-
-  /** Ids lie at random, so all of them are merged to be rid of some: in pieces, and the indexation keys last. */
-  async compactPiece(piece: number): Promise<void> {
-    const { gte, lt } =
-      piece < idPieces ? idPieceRange(piece, idPieces) : spaceRange(indexSpaces.indexation);
-    await this.#db.compactRange(gte, lt);
-  }
-
-  /** Messages with the key and a seq below `beforeSeq`, newest first. */
+  /** Messages with the key, newest first. */
   async *foundPages(
     key: Uint8Array,
-    beforeSeq: number,
+    between: { readonly afterSeq: number; readonly beforeSeq: number },
     size: number,
   ): AsyncGenerator<readonly FoundMessage[], void, undefined> {
-    const newestFirst = { ...indexationRange(key, beforeSeq), reverse: true };
+    const newestFirst = { ...indexationRange(key, between), reverse: true };
     for await (const page of pagesOf(this.#db.iterator(newestFirst), { first: size, next: size })) {
       yield page.map(([found, id]) => ({ seq: seqOfKey(found), id: asMessageId(id) }));
     }

@@ -38,7 +38,11 @@ export const indexSpaces = {
   children: { prefix: 2, key: 'parent seq, lazy flag of the child, child seq', value: '' },
   indexation: { prefix: 3, key: 'key length, key, seq', value: 'message id' },
   pending: { prefix: 4, key: 'message id', value: 'arrival time, message bytes' },
-  state: { prefix: 5, key: 'name', value: 'position: layout, log id, indexed-up-to seq' },
+  state: {
+    prefix: 5,
+    key: 'name',
+    value: 'position: layout, log id, indexed-up-to seq; swept: a cut for each piece',
+  },
 } as const satisfies Record<string, Space>;
 
 const u64Bytes = 8;
@@ -134,6 +138,7 @@ export type LogStateName = 'layout' | 'network' | 'cut' | 'cleared';
 export const logStateKey = (name: LogStateName): Buffer =>
   bytesKey(logSpaces.state, Buffer.from(name));
 export const positionKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('position'));
+export const sweptKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('swept'));
 
 /** Messages with `fromSeq <= seq < beforeSeq`. */
 export function messageRange(fromSeq: number, beforeSeq: number): KeyRange {
@@ -161,6 +166,10 @@ export function parentOfChildKey(key: Buffer): number {
   return readU64(key, 1);
 }
 
+export function isLazyChildKey(key: Buffer): boolean {
+  return key[1 + u64Bytes] === lazyFlag;
+}
+
 /** All children of the parents `firstSeq` to `lastSeq`. */
 export function familyRange(firstSeq: number, lastSeq: number): KeyRange {
   return { gte: childKey(firstSeq, false, 0), lt: childKey(lastSeq + 1, false, 0) };
@@ -174,7 +183,7 @@ export function childrenBetween(
 ): KeyRange {
   return {
     gte: childKey(parentSeq, isLazy, firstSeq),
-    lt: childKey(parentSeq, isLazy, lastSeq + 1),
+    lt: childKey(parentSeq, isLazy, Math.min(lastSeq, maxSeq - 1) + 1),
   };
 }
 
@@ -194,10 +203,13 @@ export function indexationKey(indexKey: Uint8Array, seq: number): Buffer {
   return key;
 }
 
-/** The messages with the key and `seq < beforeSeq`. */
-export function indexationRange(indexKey: Uint8Array, beforeSeq: number): KeyRange {
+/** The messages with the key and `afterSeq < seq < beforeSeq`. */
+export function indexationRange(
+  indexKey: Uint8Array,
+  { afterSeq, beforeSeq }: { readonly afterSeq: number; readonly beforeSeq: number },
+): KeyRange {
   return {
-    gte: indexationKey(indexKey, 0),
+    gte: indexationKey(indexKey, afterSeq + 1),
     lt: indexationKey(indexKey, Math.min(beforeSeq, maxSeq)),
   };
 }
@@ -326,6 +338,17 @@ export function decodePosition(value: Buffer): Position {
     logId: value.subarray(1, 1 + logIdBytes),
     indexedUpToSeq: readU64(value, 1 + logIdBytes),
   };
+}
+
+/** Up to which cut each piece of the index was rid of what was pruned. */
+export function encodeSwept(seqs: readonly number[]): Buffer {
+  return Buffer.concat(seqs.map(encodeNumber));
+}
+
+export function decodeSwept(value: Buffer): readonly number[] {
+  return Array.from({ length: Math.floor(value.length / u64Bytes) }, (_, position) =>
+    readU64(value, position * u64Bytes),
+  );
 }
 
 /** The same bytes, as a view: what LevelDB takes for a value. */

@@ -8,7 +8,8 @@ import { append } from './append.ts';
 import type { Shelves } from './append.ts';
 import { compact, seqOlderThan } from './compaction.ts';
 import type { CompactionPart } from './compaction.ts';
-import { cutSlice, readSlice } from './cut.ts';
+import { cutOne } from './cut.ts';
+import type { Turns } from './cut.ts';
 import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
 import type { WriteFailure } from './database.ts';
 import { adoptedPoints, releasedPoints } from './entry-points.ts';
@@ -54,12 +55,23 @@ export class LevelStore implements Store {
   #damage: TangleError | undefined;
   #acknowledgedSeq: number;
   #lastWrite: Promise<unknown> = Promise.resolve();
+  #lastCut: Promise<unknown> = Promise.resolve();
   #reopening: Promise<void> = Promise.resolve();
   readonly #holds = new Holds();
-  /** The newest slice that was, or is, taken away. */
-  #cutting: Promise<unknown> = Promise.resolve();
+  /** The last move of the cut that was, or is, made. */
+  #moving: Promise<unknown> = Promise.resolve();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #turns: Turns = {
+    read: (work) => this.#read(work),
+    write: (work) => this.#write(work),
+    move: (work) =>
+      this.#write((shelves) => {
+        const moving = work(shelves);
+        this.#moving = moving.catch(() => undefined);
+        return moving;
+      }),
+  };
 
   constructor(shelves: Shelves, deps: LevelStoreDeps) {
     this.#shelves = shelves;
@@ -109,20 +121,11 @@ export class LevelStore implements Store {
     return this.#write(({ index }) => index.removePending(ids));
   }
 
-  async cut({ upToSeq, keepIds = [], before }: CutWish): Promise<CutSlice | undefined> {
-    const slice = await this.#read(({ log }) => readSlice(log, upToSeq));
-    if (slice === undefined) return undefined;
-    await before?.(slice.records);
-    const keep = new Set(keepIds.map(idText));
-    const isKept = (key: string): boolean => keep.has(key) || this.#holds.has(key);
-    const isDone = await this.#write((shelves) => {
-      const cutting = cutSlice(shelves, slice, isKept);
-      this.#cutting = cutting.catch(() => undefined);
-      return cutting;
-    });
-    const records = isDone ? slice.records : [];
-    const sizeBytes = records.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    return { cutSeq: this.cutSeq, messageCount: records.length, sizeBytes };
+  cut({ upToSeq, keepIds = [], before }: CutWish): Promise<CutSlice | undefined> {
+    const keptIds = (): readonly MessageId[] => [...keepIds, ...this.#holds.ids];
+    const turn = this.#lastCut.then(() => cutOne(this.#turns, { upToSeq, before, keptIds }));
+    this.#lastCut = turn.catch(() => undefined);
+    return turn;
   }
 
   seqBeforeNewest(count: number): number {
@@ -138,12 +141,20 @@ export class LevelStore implements Store {
     return this.#shelves.log.countFrom(seq + 1);
   }
 
-  prunedBytesOnDisk(): Promise<number> {
-    return this.#read(({ log }) => log.prunedBytesOnDisk());
+  get staleIndexCount(): number {
+    const { log, index } = this.#shelves;
+    return index.sweep.staleCount(log.cutSeq);
+  }
+
+  prunedBytesOnDisk(): Promise<{ readonly log: number; readonly index: number }> {
+    return this.#read(async ({ log, index }) => ({
+      log: await log.prunedBytesOnDisk(),
+      index: await index.sweep.staleBytes(log.cutSeq, log.countFrom(0)),
+    }));
   }
 
   compact(part: CompactionPart): Promise<void> {
-    return this.#read((shelves) => compact(shelves, part));
+    return compact(this.#turns, part, this.#closing.signal);
   }
 
   hold(ids: readonly MessageId[]): Disposable {
@@ -249,9 +260,9 @@ export class LevelStore implements Store {
     return this.get(id) !== undefined;
   }
 
-  /** Once the slice is gone that is being cut: it may have been asked about holds before its caller held these. */
+  /** Once the cut has moved that is being moved: it may have been asked about holds before its caller held these. */
   async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
-    await this.#cutting;
+    await this.#moving;
     return this.#read(({ view }) => view.facts(ids));
   }
 

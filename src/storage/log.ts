@@ -6,7 +6,7 @@ import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import { isClosed, namedPoints } from './entry-points.ts';
 import type { NamingRecord } from './entry-points.ts';
-import { countMessages, isSuccessor, seqBeforeNewest } from './epochs.ts';
+import { countMessages, isGiven, isSuccessor, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
   decodeRecord,
@@ -230,10 +230,9 @@ export class Log {
     });
   }
 
-  /** In the order of the seqs. Copies no bytes. */
-  async hasMany(seqs: readonly number[]): Promise<readonly boolean[]> {
-    const found = await this.#db.hasMany(seqs.map(messageKey));
-    return seqs.map((seq, position) => found[position] === true && seq > this.cutSeq);
+  /** Whether the number is that of a message above the cut. Of damaged files it knows nothing: it does not look. */
+  isStored(seq: number): boolean {
+    return seq > this.#cutSeq && seq <= this.#lastSeq && isGiven(this.#epochs, seq);
   }
 
   /** Ascending; damaged records are passed over. */
@@ -347,23 +346,16 @@ export class Log {
     await this.#closeOld();
   }
 
-  /** What lies below the cut and is not removed yet, one slice at most; damaged records are passed over. */
-  async readUncleared(): Promise<readonly StoredMessage[]> {
-    const records: StoredMessage[] = [];
-    const walk = messageRange(this.#clearedSeq + 1, this.#cutSeq + 1);
-    for await (const record of this.#records(walk, maxRecordsPerPage)) records.push(record);
-    return records;
-  }
-
+  /** What lies below the cut and is not removed yet, one slice at most. */
   get unclearedSeqs(): SeqRange {
     return { firstSeq: this.#clearedSeq + 1, lastSeq: this.#cutSeq };
   }
 
-  /** The range that `readUncleared` reads. That it is cleared is written with the next move of the cut. */
-  async clear(): Promise<void> {
-    if (this.#clearedSeq === this.#cutSeq) return;
-    await clearRange(this.#db, messageRange(this.#clearedSeq + 1, this.#cutSeq + 1));
-    this.#clearedSeq = this.#cutSeq;
+  /** The beginning of that. How far it is cleared is written with the next move of the cut. */
+  async clear(upToSeq: number): Promise<void> {
+    const { firstSeq } = this.unclearedSeqs;
+    await clearRange(this.#db, messageRange(firstSeq, upToSeq + 1));
+    this.#clearedSeq = upToSeq;
   }
 
   /** As far as LevelDB can tell from its tables. */

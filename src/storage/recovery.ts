@@ -141,7 +141,7 @@ async function refill(log: Log, index: Index, options: RecoveryOptions): Promise
   for await (const records of pagesFrom(log, fromSeq, upToSeq)) {
     const located = await index.locate(records.map(({ id }) => id));
     if (records.every(({ seq }, position) => located[position] === seq)) continue;
-    await index.add(await entriesOf(records, index, options.log), { sync: true });
+    await index.add(await entriesOf(records, { log, index }, options.log), { sync: true });
   }
 }
 
@@ -151,7 +151,7 @@ async function catchUp(log: Log, index: Index, options: RecoveryOptions): Promis
   const total = log.countFrom(fromSeq);
   let done = 0;
   for await (const records of pagesFrom(log, fromSeq, log.lastSeq)) {
-    await index.add(await entriesOf(records, index, options.log));
+    await index.add(await entriesOf(records, { log, index }, options.log));
     done += records.length;
     options.onProgress?.(done, total);
   }
@@ -176,7 +176,7 @@ async function* pagesFrom(
 /** Damaged messages get no entries: they are not found, so they can be fetched again. */
 async function entriesOf(
   records: readonly StoredMessage[],
-  index: Index,
+  { log, index }: { readonly log: Log; readonly index: Index },
   logger: Logger,
 ): Promise<readonly IndexEntry[]> {
   const decoded = records.flatMap((record) => {
@@ -190,7 +190,8 @@ async function entriesOf(
   const elsewhere = parents.filter((id) => !seqs.has(idText(id)));
   for (const [position, seq] of (await index.locate(elsewhere)).entries()) {
     const id = elsewhere[position];
-    if (id !== undefined && seq !== undefined) seqs.set(idText(id), seq);
+    // The index knows some that were pruned: those have no children there.
+    if (id !== undefined && seq !== undefined && seq > log.cutSeq) seqs.set(idText(id), seq);
   }
   return decoded.map(({ record: { seq, id, isLazy }, message }) => ({
     seq,

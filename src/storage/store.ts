@@ -73,7 +73,7 @@ export interface CutWish {
 export interface CutSlice {
   readonly cutSeq: number;
   readonly messageCount: number;
-  /** Of the messages themselves. */
+  /** Of the messages themselves, going by the first of them. */
   readonly sizeBytes: number;
 }
 
@@ -111,8 +111,9 @@ export interface Store extends AsyncDisposable {
   removePending(ids: readonly MessageId[]): Promise<void>;
 
   /**
-   * Prunes the oldest messages, one slice of at most 1 000: they are gone for every read once it resolves.
-   * Those that stored messages still name become entry points. Undefined when nothing was left to cut.
+   * Prunes the oldest messages, one slice of at most 16 384, or 1 000 when they are to be seen before: they are gone
+   * for every read once it resolves. Those that stored messages still name become entry points. Undefined when
+   * nothing was left to cut.
    */
   cut(wish: CutWish): Promise<CutSlice | undefined>;
   /** The seq above which the newest `count` messages lie. */
@@ -121,9 +122,11 @@ export interface Store extends AsyncDisposable {
   seqOlderThan(timeMs: number): Promise<number>;
   /** How many messages have a higher number. */
   messagesAbove(seq: number): number;
-  /** What of pruned messages is still in tables of the log, as far as LevelDB can tell. */
-  prunedBytesOnDisk(): Promise<number>;
-  /** Takes pruned messages off the disk, a part at a time: the log, then one piece of the index. */
+  /** How many pruned messages the index has entries of still, which nobody sees. */
+  readonly staleIndexCount: number;
+  /** What of pruned messages is still in tables, as far as LevelDB can tell. */
+  prunedBytesOnDisk(): Promise<{ readonly log: number; readonly index: number }>;
+  /** Takes pruned messages off the disk, a part at a time: the log, or one piece of the index. */
   compact(part: CompactionPart): Promise<void>;
   /**
    * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what

@@ -60,7 +60,7 @@ class Counter {
     for await (const page of salvage(db, spaceRange(indexSpaces[space]), report)) {
       for (const [key, value] of page) {
         if (this.#isLive(space, key, value)) liveCount += 1;
-        else notes.add('index-stale');
+        else if (!this.#isUnswept(space, key, value)) notes.add('index-stale');
       }
       this.#done += page.length;
       this.#onProgress(this.#done);
@@ -90,6 +90,14 @@ class Counter {
     if (space === 'indexation') return this.#isThere(seqOfKey(key));
     const parentSeq = parentOfChildKey(key);
     return this.#isThere(seqOfKey(key)) && (parentSeq === 0 || this.#isThere(parentSeq));
+  }
+
+  /** Of what was pruned: a sweep removes it. */
+  #isUnswept(space: Counted, key: Buffer, value: Buffer): boolean {
+    const { cutSeq } = this.#state;
+    if (space === 'ids') return value.length === 8 && decodeNumber(value) <= cutSeq;
+    if (space === 'indexation') return seqOfKey(key) <= cutSeq;
+    return (parentOfChildKey(key) || seqOfKey(key)) <= cutSeq;
   }
 
   #isThere(seq: number): boolean {

@@ -100,7 +100,7 @@ export class View {
     const seqs = await this.#index.locate(ids);
     const hits = ids.flatMap((id, position) => {
       const seq = seqs[position];
-      return seq === undefined ? [] : [{ id, seq }];
+      return seq === undefined || seq <= this.#log.cutSeq ? [] : [{ id, seq }];
     });
     const records = await this.#log.getMany(hits.map(({ seq }) => seq));
     return hits.flatMap(({ id }, position) => {
@@ -112,11 +112,20 @@ export class View {
   async #firstChildMs(key: string, facts: Facts): Promise<number | undefined> {
     const parentSeq = childrenSeqOf(key, facts);
     if (parentSeq === undefined) return undefined;
-    for await (const seqs of this.#index.childPages(parentSeq, 'not lazy', firstChildSizes)) {
+    for await (const seqs of this.#index.childPages(
+      this.#family(parentSeq),
+      'not lazy',
+      firstChildSizes,
+    )) {
       const child = (await this.#log.getMany(seqs)).find((record) => record !== undefined);
       if (child !== undefined) return child.arrivalMs;
     }
     return undefined;
+  }
+
+  /** Of the genesis the index has children that were pruned. */
+  #family(parentSeq: number): { readonly parentSeq: number; readonly afterSeq: number } {
+    return { parentSeq, afterSeq: parentSeq === 0 ? this.#log.cutSeq : 0 };
   }
 
   async childrenOf(id: MessageId, limit: number): Promise<readonly MessageId[]> {
@@ -125,7 +134,7 @@ export class View {
     if (parentSeq === undefined || limit <= 0) return children;
     const size = Math.min(limit, maxChildrenPerPage);
     const sizes = { first: size, next: size };
-    for await (const seqs of this.#index.childPages(parentSeq, 'all', sizes)) {
+    for await (const seqs of this.#index.childPages(this.#family(parentSeq), 'all', sizes)) {
       const records = await this.#log.getMany(seqs);
       children.push(...records.flatMap((record) => record?.id ?? []));
       if (children.length >= limit) break;
@@ -139,10 +148,10 @@ export class View {
   ): Promise<readonly FoundMessage[]> {
     const found: FoundMessage[] = [];
     if (limit <= 0) return found;
+    const between = { afterSeq: this.#log.cutSeq, beforeSeq };
     const size = Math.min(limit, maxFoundPerPage);
-    for await (const page of this.#index.foundPages(key, beforeSeq, size)) {
-      const isThere = await this.#log.hasMany(page.map(({ seq }) => seq));
-      found.push(...page.filter((_, position) => isThere[position]));
+    for await (const page of this.#index.foundPages(key, between, size)) {
+      found.push(...page.filter(({ seq }) => this.#log.isStored(seq)));
       if (found.length >= limit) break;
     }
     return found.slice(0, limit);

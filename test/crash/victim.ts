@@ -77,6 +77,8 @@ async function backUp(): Promise<void> {
 for (;;) {
   await during('intake', attach);
   await prune();
-  await during('compaction', () => Promise.all([store.compact('log'), store.compact(0), attach()]));
+  await during('compaction', () =>
+    Promise.all([store.compact('log'), store.compact('index'), attach()]),
+  );
   await during('backup', () => Promise.all([backUp(), attach()]));
 }

@@ -119,6 +119,8 @@ export class MemoryStore implements Store {
     throw new Error('the simulation measures nothing');
   }
 
+  readonly staleIndexCount = 0;
+
   prunedBytesOnDisk(): Promise<never> {
     return Promise.reject(new Error('the simulation measures nothing'));
   }

@@ -19,6 +19,7 @@ import {
   ioError,
   openTestStore,
   readPoints,
+  sweepAll,
   withDatabase,
 } from './support.ts';
 
@@ -53,12 +54,14 @@ describe('a cut', () => {
     expect((await expectConsistent(store)).map(({ seq }) => seq)[0]).toBe(41);
   });
 
-  it('leaves nothing of them on the disk', async () => {
+  it('and the sweeps of the index leave nothing of them on the disk', async () => {
     await using folder = await aFolder();
     {
       await using store = await openTestStore(folder.path);
       await store.append(new Grower().many(60));
       await cutUpTo(store, 50);
+      expect(store.staleIndexCount).toBe(50);
+      await sweepAll(store);
     }
     // 51 to 60: two parents each, of which those of 51 and one of those of 52 are entry points.
     const counts = { messages: 10, ids: 10, indexation: 10, children: 2 * 10 - 3 };
@@ -108,9 +111,38 @@ describe('a cut', () => {
     await store.append(new Grower().many(30));
     const slices = await Promise.all([store.cut({ upToSeq: 20 }), store.cut({ upToSeq: 20 })]);
     // Which of the two is first nobody promises.
-    const counts = slices.map((slice) => slice?.messageCount ?? -1);
+    const counts = slices.map((slice) => slice?.messageCount ?? 0);
     expect(counts.toSorted((a, b) => a - b)).toEqual([0, 20]);
     await expectConsistent(store);
+  });
+});
+
+describe('appends while a cut is made', () => {
+  it('keep every parent that they name', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path);
+    const records = new Grower().many(3_000);
+    for (let at = 0; at < 3_000; at += 1_000) await store.append(records.slice(at, at + 1_000));
+    const children = Array.from({ length: 60 }, (_, n) =>
+      aRecord({
+        parents: [records[n * 49]!.id, records[n * 49 + 7]!.id],
+        arrivalMs: 9_000,
+        isLazy: n % 3 === 0,
+      }),
+    );
+    // As the door does for messages that it judges.
+    using _parents = store.hold(children.flatMap(({ parents }) => parents));
+    const cut = store.cut({ upToSeq: 2_900 });
+    for (const child of children) await store.append([child]);
+    expect(await cut).toMatchObject({ cutSeq: 2_900, messageCount: 2_900 });
+    await expectConsistent(store);
+    const points = await readPoints(store);
+    for (const child of children) {
+      for (const parent of child.parents) {
+        const { firstChildMs } = points.get(messageIdHex(parent)) ?? {};
+        expect(firstChildMs).toBeLessThanOrEqual(9_000);
+      }
+    }
   });
 });
 
@@ -344,6 +376,7 @@ describe('a crash in the middle of a cut', () => {
       await using store = await openTestStore(copy);
       expect(store.cutSeq).toBe(cutSeq);
       await expectConsistent(store);
+      await sweepAll(store);
     }
     expect(await keyCounts(copy)).toMatchObject({ messages: 30 - cutSeq, ids: 30 - cutSeq });
   });

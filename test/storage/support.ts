@@ -169,6 +169,11 @@ export async function cutUpTo(store: Store, upToSeq: number): Promise<number> {
   }
 }
 
+/** All that was pruned leaves the index. */
+export async function sweepAll(store: Store): Promise<void> {
+  while (store.staleIndexCount > 0) await store.compact('index');
+}
+
 async function expectFacts(
   store: Store,
   children: ReadonlyMap<string, readonly StoredMessage[]>,
@@ -229,13 +234,23 @@ export class FaultyDatabases {
     const which: Which = location.endsWith('log') ? 'log' : 'index';
     let failed: Fault | undefined;
     const batch = db.batch.bind(db) as () => ReturnType<Database['batch']>;
+    const isTurn = (): boolean => {
+      if (failed !== undefined || this.#next?.which !== which) return false;
+      failed = this.#next;
+      this.#next = undefined;
+      return true;
+    };
+    const clear = db.clear.bind(db) as (range: object) => Promise<void>;
+    const faultyClear = async (range: object): Promise<void> => {
+      isTurn();
+      if (failed !== undefined) throw ioErrorOf(failed);
+      return clear(range);
+    };
     const faulty = () => {
       const chained = batch();
       const write = chained.write.bind(chained);
       const faultyWrite = async (options: WriteOptions = {}): Promise<void> => {
-        if (failed === undefined && this.#next?.which === which) {
-          failed = this.#next;
-          this.#next = undefined;
+        if (isTurn() && failed !== undefined) {
           await (failed.kind === 'torn' ? chained.close() : write(options));
           throw ioErrorOf(failed);
         }
@@ -250,7 +265,7 @@ export class FaultyDatabases {
       };
       return Object.assign(chained, { write: faultyWrite });
     };
-    return Object.assign(db, { batch: faulty });
+    return Object.assign(db, { batch: faulty, clear: faultyClear });
   };
 }
 

@@ -250,7 +250,7 @@ describe('a verification', () => {
       db.put(messageKey(10), encodeRecord({ ...records[9]!, seq: 10 })),
     );
     await withDatabase(join(folder.path, 'index'), async (db) => {
-      await db.put(idKey(records[3]!.id), encodeNumber(4));
+      await db.put(idKey(records[3]!.id), encodeNumber(99));
       await db.put(pendingKey(records[40]!.id), encodePending(records[40]!));
     });
     const { faults: found, notes } = await verify(folder.path);

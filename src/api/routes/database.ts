@@ -21,7 +21,7 @@ export const databaseSchema = Type.Object({
   lastSeq: count,
   messageBytes: Type.Integer({ description: 'of the messages alone, from samples' }),
   diskBytes: Type.Integer({ description: 'of the data folder' }),
-  reclaimableBytes: Type.Integer({ description: 'pruned, and gone with the next compaction' }),
+  reclaimableBytes: Type.Integer({ description: 'pruned, and gone with the next compactions' }),
   freeBytes: Type.Integer({ description: 'of the disk' }),
   oldestMs: Type.Optional(Type.Integer({ description: 'arrival of the oldest message' })),
   newestMs: Type.Optional(Type.Integer({ description: 'arrival of the newest message' })),

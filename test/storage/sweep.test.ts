@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import {
+  childKey,
+  decodeNumber,
+  idKey,
+  indexSpaces,
+  indexationKey,
+  parentOfChildKey,
+  seqOfKey,
+  spaceRange,
+} from '../../src/storage/layout.ts';
+import { aFolder } from '../support/folder.ts';
+import {
+  Grower,
+  aRecord,
+  cutUpTo,
+  expectConsistent,
+  openTestStore,
+  sweepAll,
+  withDatabase,
+} from './support.ts';
+
+/** The seqs that the ids, the indexation keys and the children of the index point at. */
+function pointedAt(dataDir: string): Promise<Record<string, Set<number>>> {
+  return withDatabase(join(dataDir, 'index'), async (db) => {
+    const ids = await db.iterator(spaceRange(indexSpaces.ids)).all();
+    const indexation = await db.keys(spaceRange(indexSpaces.indexation)).all();
+    const children = await db.keys(spaceRange(indexSpaces.children)).all();
+    return {
+      ids: new Set(ids.map(([, value]) => decodeNumber(value))),
+      indexation: new Set(indexation.map(seqOfKey)),
+      children: new Set(children.flatMap((key) => [parentOfChildKey(key), seqOfKey(key)])),
+    };
+  });
+}
+
+const range = (from: number, to: number): Set<number> =>
+  new Set(Array.from({ length: to - from + 1 }, (_, n) => from + n));
+
+describe('a sweep', () => {
+  it('takes no more than what was pruned, also what a crash brought back', async () => {
+    await using folder = await aFolder();
+    const records = new Grower().many(50);
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append(records);
+      await cutUpTo(store, 30);
+      expect(store.staleIndexCount).toBe(30);
+    }
+    await withDatabase(join(folder.path, 'index'), async (db) => {
+      await db.put(childKey(7, false, 9), Buffer.alloc(0));
+      await db.put(childKey(0, true, 12), Buffer.alloc(0));
+    });
+    {
+      await using store = await openTestStore(folder.path);
+      expect(store.staleIndexCount).toBe(30);
+      expect(await store.childrenOf(genesisId, 10)).toEqual([]);
+      await sweepAll(store);
+      // The parts with nothing to remove have their turn too.
+      for (let part = 0; part < 3; part++) await store.compact('index');
+      await expectConsistent(store);
+    }
+    const { ids, indexation, children } = await pointedAt(folder.path);
+    expect(ids).toEqual(range(31, 50));
+    expect(indexation).toEqual(range(31, 50));
+    expect(children).toEqual(range(31, 50));
+  });
+
+  it('is remembered over a start', async () => {
+    await using folder = await aFolder();
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append(new Grower().many(50));
+      await cutUpTo(store, 30);
+      await sweepAll(store);
+      await cutUpTo(store, 40);
+      expect(store.staleIndexCount).toBe(10);
+    }
+    await using store = await openTestStore(folder.path);
+    expect(store.staleIndexCount).toBe(10);
+  });
+
+  it('leaves alone what came again, also while it runs', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path);
+    const records = Array.from({ length: 3_000 }, () => aRecord());
+    for (let at = 0; at < 3_000; at += 1_000) await store.append(records.slice(at, at + 1_000));
+    await store.append(new Grower().many(10));
+    using _parent = store.hold([genesisId]);
+    await cutUpTo(store, 3_005);
+    await store.append(records.slice(0, 500));
+    const sweeping = sweepAll(store);
+    for (let at = 500; at < 3_000; at += 100) await store.append(records.slice(at, at + 100));
+    await sweeping;
+    for (const { id } of records) expect(store.has(id)).toBe(true);
+    await expectConsistent(store);
+  });
+
+  it('may come late: nothing that was pruned is found meanwhile', async () => {
+    await using folder = await aFolder();
+    const records = new Grower().many(40, { index: 'same' });
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append(records);
+      await cutUpTo(store, 35);
+    }
+    // Were it asked for, it would be found: the cut alone keeps it out.
+    await withDatabase(join(folder.path, 'index'), async (db) => {
+      expect(await db.get(idKey(records[3]!.id))).toBeDefined();
+      expect(await db.get(indexationKey(Buffer.from('same'), 4))).toBeDefined();
+    });
+    await using store = await openTestStore(folder.path);
+    const found = await store.findByIndex(Buffer.from('same'), { limit: 100 });
+    expect(found.map(({ id }) => messageIdHex(id))).toEqual(
+      records
+        .slice(35)
+        .toReversed()
+        .map(({ id }) => messageIdHex(id)),
+    );
+    expect(store.has(records[3]!.id)).toBe(false);
+    expect(await store.facts([records[3]!.id])).toEqual([undefined]);
+  });
+});
