@@ -135,6 +135,9 @@ function* apiSamples(counts: ApiCounts): Generator<Sample, void, undefined> {
   for (const [stream, count] of Object.entries(counts.listeners)) {
     yield ['midge_events_listeners', count, { stream }];
   }
+  for (const [reason, count] of counts.cut) {
+    yield ['midge_api_cut_connections_total', count, { reason }];
+  }
   for (const [code, count] of counts.refused) {
     yield ['midge_api_refused_total', count, { reason: code.toLowerCase() }];
   }

@@ -117,6 +117,10 @@ export const metricsTable = {
     'Requests that were refused, by the reason of the error.',
     'reason',
   ),
+  midge_api_cut_connections_total: counter(
+    'Connections that were ended, or not taken, without an answer.',
+    'reason',
+  ),
   midge_api_connections: gauge('Connections with the API, idle ones too.'),
   midge_api_certificate_end_time_seconds: gauge(
     'When the certificate of api.tls ends, as Unix time; only with TLS.',

@@ -2,6 +2,7 @@
 // nobody can shut others out by opening many.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { CutReason } from './counts.ts';
 import { ConnectionRate } from './connection-rate.ts';
 
 export interface ConnectionLimits {
@@ -16,6 +17,7 @@ export interface ConnectionsDeps {
   readonly clientAt: (address: string) => string;
   /** Loopback and trusted proxies stand for many, and are counted in the total only. */
   readonly standsForMany: (address: string) => boolean;
+  readonly onCut: (reason: CutReason) => void;
 }
 
 interface Connection {
@@ -56,12 +58,11 @@ export class Connections {
     const { remoteAddress: address = '' } = socket;
     const client = this.#deps.clientAt(address);
     const own = this.#byClient.get(client) ?? new Set();
-    const { maxConnections, maxConnectionsPerClient } = this.#limits;
-    const isTooMany =
-      !this.#deps.standsForMany(address) &&
-      (own.size >= maxConnectionsPerClient || !this.#rate.allows(client));
+    const { maxConnections } = this.#limits;
+    const refusal = this.#deps.standsForMany(address) ? undefined : this.#refusal(client, own.size);
     const isFull = this.#connections.size >= maxConnections;
-    if (isTooMany || (isFull && !this.#makeRoom(own.size))) {
+    if (refusal !== undefined || (isFull && !this.#makeRoom(own.size))) {
+      this.#deps.onCut(refusal ?? 'full');
       socket.destroy();
       return;
     }
@@ -74,6 +75,12 @@ export class Connections {
       own.delete(connection);
       if (own.size === 0 && this.#byClient.get(client) === own) this.#byClient.delete(client);
     });
+  }
+
+  /** Why a client gets no more of them. */
+  #refusal(client: string, ownCount: number): CutReason | undefined {
+    if (ownCount >= this.#limits.maxConnectionsPerClient) return 'client_connections';
+    return this.#rate.allows(client) ? undefined : 'client_rate';
   }
 
   /** Of the client that has most of them, but not of one that has fewer than the newcomer. */
@@ -89,6 +96,7 @@ export class Connections {
     }
     if (victim === undefined) return false;
     this.#forget(victim);
+    this.#deps.onCut('made_room');
     victim.socket.destroy();
     return true;
   }

@@ -6,6 +6,9 @@ import { TangleError } from '../errors.ts';
 import { rawProblem } from './broken-requests.ts';
 import { placeOf } from './connections.ts';
 
+/** Node's word for a plain request. */
+export const plainHttpCode = 'ERR_SSL_HTTP_REQUEST';
+
 export class Handshakes {
   /** The sockets below TLS, by the other side. */
   readonly #open = new Map<string, Socket>();
@@ -16,7 +19,7 @@ export class Handshakes {
     // Node's own listener takes a failed handshake for a request that cannot be read.
     server.removeAllListeners('tlsClientError');
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      if (error.code === 'ERR_SSL_HTTP_REQUEST') this.#tellToUseTls(socket);
+      if (error.code === plainHttpCode) this.#tellToUseTls(socket);
       else socket.destroy();
     });
   }

@@ -5,6 +5,7 @@ import type { AppDeps } from './app.ts';
 import { listenError, parseBind, urlHost } from './bind.ts';
 import { clientAt, makeAddressOf, makeClientOf, makeStandsForMany } from './clients.ts';
 import { Connections } from './connections.ts';
+import { plainHttpCode } from './handshakes.ts';
 import { makeHttpServer } from './http-server.ts';
 import type { HttpServer } from './http-server.ts';
 import { defaultLimits } from './limits.ts';
@@ -67,8 +68,12 @@ export async function openApi(options: ApiOptions, deps: ApiDeps): Promise<Api> 
   const connections = new Connections(limits, {
     clientAt,
     standsForMany: makeStandsForMany(trustedProxies),
+    onCut: (reason) => counts.countCut(reason),
   });
-  connections.watch(app.server);
+  connections.watch(server);
+  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => {
+    counts.countCut(code === plainHttpCode ? 'plain_http' : 'handshake');
+  });
   app.addHook('onRequest', (request, reply, done) => {
     connections.note(request.raw, reply.raw);
     done();

@@ -8,6 +8,7 @@ import { clientAt, isLoopback, makeStandsForMany } from '../../src/api/clients.t
 import { Connections } from '../../src/api/connections.ts';
 import type { ConnectionLimits } from '../../src/api/connections.ts';
 import { openApi } from '../../src/api/server.ts';
+import type { CutReason } from '../../src/api/counts.ts';
 import type { Api } from '../../src/api/server.ts';
 import { genesisId } from '../../src/protocol/ids.ts';
 import { ask, openTestApi, post, standIns } from './harness.ts';
@@ -82,6 +83,8 @@ describe('when all connections are taken', () => {
 });
 
 interface Door extends AsyncDisposable {
+  /** Why connections were ended. */
+  readonly cut: readonly CutReason[];
   readonly host: string;
   readonly port: number;
 }
@@ -92,11 +95,13 @@ async function doorOf(
   clients: readonly string[],
 ): Promise<Door> {
   const names = clients[Symbol.iterator]();
+  const cut: CutReason[] = [];
   const connections = new Connections(
     { maxRequestsPerMinute: 0, ...limits },
     {
       clientAt: () => String(names.next().value),
       standsForMany: () => false,
+      onCut: (reason) => cut.push(reason),
     },
   );
   const server = createServer();
@@ -109,7 +114,12 @@ async function doorOf(
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return { host: '127.0.0.1', port, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return {
+    host: '127.0.0.1',
+    port,
+    cut,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 /** What the server says first: nothing, where it does not take the connection. */
@@ -129,7 +139,7 @@ describe('a client', () => {
       sockets.push(socket);
       taken.push(await greeting(socket).catch(() => ''));
     }
-    expect(taken).toEqual(['hello', 'hello', '', 'hello']);
+    expect([taken, door.cut]).toEqual([['hello', 'hello', '', 'hello'], ['client_connections']]);
     for (const socket of sockets) socket.destroy();
   });
 
@@ -142,7 +152,7 @@ describe('a client', () => {
       taken.push(await greeting(socket).catch(() => ''));
       socket.destroy();
     }
-    expect(taken).toEqual(['hello', 'hello', '', 'hello']);
+    expect([taken, door.cut]).toEqual([['hello', 'hello', '', 'hello'], ['client_rate']]);
   });
 
   it('with most connections gives way, not one with fewer than the newcomer has', async () => {
@@ -159,6 +169,7 @@ describe('a client', () => {
     const fourth = await opened(door);
     expect(await greeting(fourth)).toBe('hello');
     await gone;
+    expect(door.cut).toEqual(['made_room']);
     for (const socket of [...sockets, fourth]) socket.destroy();
   });
 });

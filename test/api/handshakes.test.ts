@@ -35,6 +35,8 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
+const { counts } = standIns;
+
 const openSecureApi = (limits: Partial<Limits> = {}): Promise<Api> =>
   openApi({ bind: '127.0.0.1:0', tls, ...limits }, standIns);
 
@@ -95,14 +97,17 @@ describe('an API with TLS', () => {
     expect(status).toBe(400);
     expect(JSON.parse(body)).toMatchObject({ error: { code: '400', reason: 'tls_required' } });
     expect((await get(`${api.url}/health`)).status).toBe(200);
+    expect(counts.cut.get('plain_http')).toBe(1);
   });
 
   it('hangs up on what is neither', async () => {
     await using api = await openSecureApi();
+    const before = counts.cut.get('handshake') ?? 0;
     const socket = await silent(api);
     socket.end('\u0000\u0001no protocol at all\r\n\r\n');
     await once(socket.resume(), 'close');
     expect((await get(`${api.url}/health`)).status).toBe(200);
+    expect(counts.cut.get('handshake')).toBe(before + 1);
   });
 
   it('hangs up on who says nothing', async () => {

@@ -203,15 +203,27 @@ describe('a caller', () => {
 const isShut = (status: number): boolean => isRefused(status) || [400, 404, 405].includes(status);
 
 describe('with the defaults', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await openTestApi();
+  });
+  afterAll(() => api[Symbol.asyncDispose]());
+
   it('everybody may read, attach and have work done, and only the owner change the node', async () => {
-    await using api = await openTestApi();
     expect((await ask(api, { path: '/api/v1/info' })).status).toBe(200);
     expect((await post(api, '{}', 'application/json')).status).toBe(201);
     expect((await ask(api, { path: '/api/v1/peers' })).status).toBe(401);
   });
 
+  it.each(routes)('$method $url is open to everybody unless it is for the owner', async (route) => {
+    const path = concrete(route.url).replace(/\/v1\/events$/, '$&?cursor=-');
+    for (const headers of [{}, { authorization: 'Bearer nobody' }]) {
+      const { status } = await ask(api, { method: route.method, path, headers });
+      expect(isRefused(status)).toBe(route.scope === 'admin');
+    }
+  });
+
   it('a token that is not known takes nothing away', async () => {
-    await using api = await openTestApi();
     const headers = { authorization: 'Bearer nobody' };
     expect((await ask(api, { path: '/api/v1/info', headers })).status).toBe(200);
   });

@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream';
 import { Aedes } from 'aedes';
 import type { AedesOptions, AuthenticateError, Client, ConnectPacket } from 'aedes';
-import type { TangleError } from '../../errors.ts';
+import { TangleError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { decodeMessage } from '../../protocol/codec.ts';
 import type { Store } from '../../storage/store.ts';
@@ -81,7 +81,9 @@ export class MqttBroker implements AsyncDisposable {
 
   /** A place for one who connects, to be left when the connection is over; see `Places`. */
   enter(client: string | undefined): Place | TangleError {
-    return this.#places.take(client);
+    const taken = this.#places.take(client);
+    if (taken instanceof TangleError) this.#countReason('no_place');
+    return taken;
   }
 
   /** Owns the stream from now on. `grant` is what the caller may do without a token in its CONNECT. */
@@ -181,11 +183,13 @@ export class MqttBroker implements AsyncDisposable {
   }
 
   #countCutOff(client: Client, error: Error): void {
-    if (error instanceof CutOff) {
-      this.#cutOffs.set(error.reason, (this.#cutOffs.get(error.reason) ?? 0) + 1);
-    }
+    if (error instanceof CutOff) this.#countReason(error.reason);
     const { log } = this.#deps;
     log.debug({ clientId: client.id, err: error }, 'an MQTT client is gone');
+  }
+
+  #countReason(reason: CutOffReason): void {
+    this.#cutOffs.set(reason, (this.#cutOffs.get(reason) ?? 0) + 1);
   }
 
   #closeRevoked(): void {

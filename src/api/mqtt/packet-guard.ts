@@ -10,6 +10,7 @@ export const cutOffReasons = [
   'subscriptions',
   'client_id',
   'slow',
+  'no_place',
 ] as const;
 export type CutOffReason = (typeof cutOffReasons)[number];
 
