@@ -41,6 +41,7 @@ import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { nodeInfo, summaryOf } from './summary.ts';
 import type { NodeSummary } from './summary.ts';
+import { Absence } from './tangle/absence.ts';
 import { makeAttach } from './tangle/attach.ts';
 import type { Attach } from './tangle/attach.ts';
 import { SolidFeed } from './tangle/events.ts';
@@ -88,6 +89,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
       announce: (messages) => neighbours?.announce(messages),
       onMissing: (blocked) => neighbours?.fetcher.want(blocked),
       onProgress: start.indexing,
+      hasCaughtUp: () => neighbours?.catchUp.state().hasCaughtUp === true,
     }),
   );
   const pow = config.pow.enabled ? opening.use(await openPow(config, deps)) : undefined;
@@ -230,6 +232,7 @@ function attachOf(config: Config, { tangle, pow, network, metrics }: Parts): Att
 
 type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>> & {
   readonly onProgress: (done: number, total: number) => void;
+  readonly hasCaughtUp: () => boolean;
 };
 
 interface Tangle extends AsyncDisposable {
@@ -268,6 +271,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
       onFatal: deps.onFatal,
     }),
   );
+  const absence = await Absence.open(intakeOptions(config), { ...listeners, store, clock });
   const tips = new TipPool({ clock });
   let pruner: Pruner | undefined;
   const rate = new RateMeter(clock);
@@ -279,6 +283,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
       verifyWork,
       clock,
       log: log.child({ component: 'intake' }),
+      awaySinceMs: () => absence.sinceMs,
       gate: () => pruner?.gate(),
       refusal: () => pruner?.refusal(),
       announce: (messages) => {

@@ -26,6 +26,13 @@ export function candidateOf(bytes: Uint8Array, message: Message, id: MessageId):
 /** What a child must know of its parent to be judged lazy or not. */
 export type ParentFacts = Pick<Facts, 'isLazy' | 'firstChildMs'>;
 
+export interface Times {
+  readonly nowMs: number;
+  readonly maxParentAgeMs: number;
+  /** The node was not there since then: what had a child before has not grown older since. */
+  readonly awaySinceMs?: number | undefined;
+}
+
 /**
  * Whether a message is lazy: it names a stale parent, or builds on a lazy message. A parent is stale
  * when its first child that is not lazy became solid more than `maxParentAgeMs` ago. Lazy children do
@@ -33,12 +40,10 @@ export type ParentFacts = Pick<Facts, 'isLazy' | 'firstChildMs'>;
  */
 export function isLazyChild(
   parents: readonly ParentFacts[],
-  nowMs: number,
-  maxParentAgeMs: number,
+  { nowMs, maxParentAgeMs, awaySinceMs = -Infinity }: Times,
 ): boolean {
-  return parents.some(
-    (parent) =>
-      parent.isLazy ||
-      (parent.firstChildMs !== undefined && nowMs - parent.firstChildMs > maxParentAgeMs),
-  );
+  return parents.some(({ isLazy, firstChildMs = Infinity }) => {
+    const untilMs = firstChildMs <= awaySinceMs ? awaySinceMs : nowMs;
+    return isLazy || untilMs - firstChildMs > maxParentAgeMs;
+  });
 }

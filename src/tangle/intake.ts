@@ -44,6 +44,8 @@ export interface IntakeDeps {
   readonly verifyWork: VerifyWork;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Since when this node was not there, as long as it does not have what others attached meanwhile. */
+  readonly awaySinceMs?: () => number | undefined;
   /** Awaited before each batch, when it gives something to wait for. */
   readonly gate?: () => Promise<unknown> | undefined;
   /** Why nothing can be taken in now. */
@@ -251,13 +253,15 @@ export class Intake implements AsyncDisposable {
   async #storeSolid(plan: Plan, book: ParentBook): Promise<void> {
     if (plan.solid.length === 0) return;
     const arrivalMs = this.#deps.clock.now();
+    const { maxParentAgeMs } = this.#options;
+    const times = { nowMs: arrivalMs, maxParentAgeMs, awaySinceMs: this.#deps.awaySinceMs?.() };
     const records = plan.solid.map((candidate) => ({
       id: candidate.id,
       bytes: candidate.bytes,
       parents: candidate.message.parents,
       indexKey: indexKeyOf(candidate.message),
       arrivalMs,
-      ...book.place(candidate, arrivalMs, this.#options.maxParentAgeMs),
+      ...book.place(candidate, times),
     }));
     await this.#deps.store.append(records);
     this.#solidifier.commit(plan.solid);

@@ -3,7 +3,7 @@ import type { MessageId } from '../protocol/ids.ts';
 import { messageIdHex } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import { isLazyChild } from './candidate.ts';
-import type { Candidate } from './candidate.ts';
+import type { Candidate, Times } from './candidate.ts';
 
 interface KnownParent {
   /** False for an entry point of which nothing but the id is here. */
@@ -76,10 +76,10 @@ export class ParentBook implements Disposable {
   }
 
   /** Judges a message whose parents are all in the book, and enters it as a parent for those behind it. */
-  place(candidate: Candidate, nowMs: number, maxParentAgeMs: number): Placed {
+  place(candidate: Candidate, times: Times): Placed {
     const parents = candidate.parentKeys.flatMap((key) => this.#known.get(key) ?? []);
-    const isLazy = isLazyChild(parents, nowMs, maxParentAgeMs);
-    if (!isLazy) for (const parent of parents) parent.firstChildMs ??= nowMs;
+    const isLazy = isLazyChild(parents, times);
+    if (!isLazy) for (const parent of parents) parent.firstChildMs ??= times.nowMs;
     // What comes again while only its id was left has the children it had.
     const firstChildMs = this.#known.get(candidate.key)?.firstChildMs;
     this.#known.set(candidate.key, { isStored: true, takesChildren: true, isLazy, firstChildMs });

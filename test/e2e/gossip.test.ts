@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest';
 import {
   attachEverywhere,
   attachMany,
+  attachTo,
   openNetwork,
   settled,
+  tipsOf,
+  untilOffered,
   untilHealthy,
 } from '../support/network.ts';
 import type { Shape } from '../support/network.ts';
@@ -45,6 +48,28 @@ describe('five nodes', () => {
     await isEverywhere(ids);
     await Promise.all(nodes.map(untilHealthy));
     await isEverywhere([...ids, ...(await attachEverywhere(nodes, 'after'))]);
+  });
+
+  it('build on the same tips when one was away for longer than parents may be named', async () => {
+    const maxParentAgeMs = 5_000;
+    await using network = await openNetwork([[], [0]], {
+      settingsOf: () => ({ 'tangle.max-parent-age-ms': maxParentAgeMs }),
+    });
+    const { nodes } = network;
+    await Promise.all(nodes.map(untilHealthy));
+    const [parent = ''] = await attachEverywhere(nodes, 'parent');
+    await attachEverywhere(nodes, 'child');
+    await nodes[1]!.stop();
+    const stoppedAtMs = Date.now();
+    // As from a client that was given its parents before.
+    const sibling = await attachTo(nodes[0]!, [parent], 'sibling');
+    await attachTo(nodes[0]!, [sibling, ...(await tipsOf(nodes[0]!))], 'of both');
+    while (Date.now() - stoppedAtMs <= maxParentAgeMs) await attachMany(nodes[0]!, 1, 'meanwhile');
+    await network.restart(1);
+    await nodes[1]!.logged('caught up');
+    const [last = ''] = await attachMany(nodes[0]!, 1, 'last');
+    const offered = await Promise.all(nodes.map((node) => untilOffered(node, last)));
+    expect(offered).toEqual([last, last]);
   });
 
   it('that were parted into two Tangles are one again', async () => {

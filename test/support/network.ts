@@ -130,6 +130,40 @@ async function attachAt(node: NodeProcess, text: string): Promise<string> {
   }
 }
 
+/** Ids that the node offers as parents. */
+export async function tipsOf({ url }: NodeProcess): Promise<string[]> {
+  const response = await fetch(`${url}/api/v1/tips`);
+  const { data } = (await response.json()) as { data: { tipMessageIds: string[] } };
+  return data.tipMessageIds;
+}
+
+/** Asks for parents until the node offers that one, which it draws among others; returns it. */
+export async function untilOffered(node: NodeProcess, id: string): Promise<string> {
+  for (;;) {
+    const offered = (await tipsOf(node)).find((tip) => tip === id);
+    if (offered !== undefined) return offered;
+    await pause();
+  }
+}
+
+/** Attaches a message with those parents; returns its id. */
+export async function attachTo(
+  { url }: NodeProcess,
+  parents: readonly string[],
+  text: string,
+): Promise<string> {
+  const payload = { type: 2, index: hex(index), data: hex(text) };
+  const response = await fetch(`${url}/api/v1/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ parentMessageIds: [...new Set(parents)].toSorted(), payload }),
+  });
+  if (response.status !== 201) throw new Error(await response.text());
+  return ((await response.json()) as { data: { messageId: string } }).data.messageId;
+}
+
+const hex = (text: string): string => Buffer.from(text).toString('hex');
+
 /** What each node has, in order, once all have so many messages. */
 export async function settled(nodes: readonly NodeProcess[], count: number): Promise<string[][]> {
   for (;;) {
