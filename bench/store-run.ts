@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../src/clock.ts';
 import { loadConfig } from '../src/config/load.ts';
 import type { Config } from '../src/config/schema.ts';
@@ -10,11 +11,13 @@ import { silentLogger } from '../src/log.ts';
 import { verifyWork } from '../src/pow/verify.ts';
 import { messageIdOf } from '../src/protocol/ids.ts';
 import type { MessageId } from '../src/protocol/ids.ts';
+import { openPruning } from '../src/pruning/open.ts';
+import type { Pruner } from '../src/pruning/pruner.ts';
 import { openStore } from '../src/storage/open.ts';
 import type { Store } from '../src/storage/store.ts';
 import { Intake } from '../src/tangle/intake.ts';
 import { TipPool } from '../src/tangle/tips.ts';
-import { intakeOptions, storeOptions } from '../src/wiring.ts';
+import { intakeOptions, pruningOptions, storeOptions } from '../src/wiring.ts';
 import { testNetwork } from '../test/support/messages.ts';
 import { indexKeyOf, keyCountOf, messagesPerKey, readCorpus } from './corpus.ts';
 import { YardstickById } from './yardstick-by-id.ts';
@@ -28,8 +31,8 @@ export interface Job {
   readonly count: number;
   readonly file: string;
   readonly dataDir: string;
-  /** While messages come in, no more than this many are kept. */
-  readonly keepMessages?: number;
+  /** What the folder is kept to while messages come in. */
+  readonly maxSizeBytes?: number;
 }
 
 /** What the door takes at a time. Twice as many are on their way, so that one batch waits while one is written. */
@@ -81,32 +84,63 @@ async function sizeOf(folder: string): Promise<number> {
   return stats.reduce((sum, { blocks }) => sum + 512 * blocks, 0);
 }
 
+/** Counts from when it is made. */
+class Meter {
+  readonly #dataDir: string;
+  readonly #cpu = process.cpuUsage();
+  readonly #written = writtenBytes();
+  readonly #startMs = performance.now();
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  async used(messages: number): Promise<Used> {
+    const seconds = (performance.now() - this.#startMs) / 1000;
+    const { user, system } = process.cpuUsage(this.#cpu);
+    return {
+      seconds,
+      cpuSeconds: (user + system) / 1e6,
+      writtenBytes: writtenBytes() - this.#written,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      messages,
+      sizeOnDiskBytes: await sizeOf(this.#dataDir),
+    };
+  }
+}
+
 /** Runs the work; what it opens it closes, so that the closing counts too. */
 async function measured(job: Job, work: (job: Job) => Promise<number>): Promise<Used> {
-  const cpu = process.cpuUsage();
-  const written = writtenBytes();
-  const startMs = performance.now();
-  const messages = await work(job);
-  const seconds = (performance.now() - startMs) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  return {
-    seconds,
-    cpuSeconds: (user + system) / 1e6,
-    writtenBytes: writtenBytes() - written,
-    peakRssBytes: process.resourceUsage().maxRSS * 1024,
-    messages,
-    sizeOnDiskBytes: await sizeOf(job.dataDir),
-  };
+  const meter = new Meter(job.dataDir);
+  return meter.used(await work(job));
+}
+
+/** What a start does in the background is no part of what follows. */
+async function settled(): Promise<void> {
+  const calm = { share: 0.05, ms: 200 };
+  for (;;) {
+    const before = process.cpuUsage();
+    await wait(calm.ms);
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1000 < calm.share * calm.ms) return;
+  }
+}
+
+/** The one that ships, with no limit but that of the size, if any. */
+function openPruner(store: Store, dataDir: string, maxSizeBytes = 0): Promise<Pruner> {
+  const options = { ...pruningOptions(configOf(dataDir)), maxSizeBytes, reserveDiskBytes: 0 };
+  return openPruning(options, { store, tips: () => [], clock: systemClock, log: silentLogger });
 }
 
 /** The door that ships, before either store. */
 async function throughTheDoor(job: Job): Promise<number> {
-  const { store: name, file, dataDir, count, keepMessages } = job;
+  const { store: name, file, dataDir, count, maxSizeBytes } = job;
   await using stack = new AsyncDisposableStack();
   const opened = name === 'midge' ? await openMidge(dataDir) : await openYardstick(dataDir);
   // The yardstick has the functions that the door calls when no message has to wait.
   const store = stack.use(opened) as unknown as Store;
   let batches = 0;
+  let pruner: Pruner | undefined;
   const intake = stack.use(
     new Intake(intakeOptions(configOf(dataDir)), {
       store,
@@ -114,12 +148,15 @@ async function throughTheDoor(job: Job): Promise<number> {
       verifyWork,
       clock: systemClock,
       log: silentLogger,
+      gate: () => pruner?.gate(),
       announce: () => {
         batches += 1;
       },
     }),
   );
   await intake.restore();
+  if (maxSizeBytes !== undefined)
+    pruner = stack.use(await openPruner(store, dataDir, maxSizeBytes));
   const submit = async (bytes: Uint8Array): Promise<void> => {
     const { kind } = await intake.submit(bytes, 'peer:bench');
     if (kind !== 'accepted') throw new Error(`unexpected outcome ${kind}`);
@@ -129,8 +166,6 @@ async function throughTheDoor(job: Job): Promise<number> {
     const sent = Promise.all(list.map(submit));
     await before;
     before = sent;
-    const upToSeq = store.lastSeq - (keepMessages ?? Infinity);
-    if (upToSeq > store.cutSeq) await store.cut({ upToSeq });
   }
   await before;
   if (count / batches < 100) throw new Error(`a batch had only ${count / batches} messages`);
@@ -198,24 +233,47 @@ async function read(job: Job): Promise<ReadTimes> {
   return { idP50Us, idP99Us, indexP50Us, indexP99Us };
 }
 
-/** The older half goes. */
-async function pruneHalf({ store: name, dataDir, count }: Job): Promise<number> {
-  const half = count / 2;
-  let pruned = 0;
-  if (name === 'by id') {
-    await using store = await openYardstick(dataDir);
-    for (let milestone = 0; pruned < half; milestone++) pruned += await store.prune(milestone);
-    return pruned;
-  }
-  await using store = await openMidge(dataDir);
-  while (pruned < half) pruned += (await store.cut({ upToSeq: half }))?.messageCount ?? Infinity;
-  return pruned;
+export interface Pruned {
+  /** Until the messages are gone for every read. */
+  readonly gone: Used;
+  /** Until what they took is off the disk. */
+  readonly reclaimed: Used;
 }
 
-const pieces: Readonly<Record<Piece, (job: Job) => Promise<Used | ReadTimes>>> = {
+/** The older half goes. */
+function prune(job: Job): Promise<Pruned> {
+  return job.store === 'midge' ? pruneMidge(job) : pruneYardstick(job);
+}
+
+async function pruneMidge({ dataDir, count }: Job): Promise<Pruned> {
+  const half = count / 2;
+  await using store = await openMidge(dataDir);
+  await using pruner = await openPruner(store, dataDir);
+  await settled();
+  const meter = new Meter(dataDir);
+  const { done } = await pruner.begin({ toSeq: half });
+  while (store.cutSeq < half) await wait(5);
+  const gone = await meter.used(half);
+  await done;
+  return { gone, reclaimed: await meter.used(half) };
+}
+
+async function pruneYardstick({ dataDir, count }: Job): Promise<Pruned> {
+  const half = count / 2;
+  await using store = await openYardstick(dataDir);
+  await settled();
+  const meter = new Meter(dataDir);
+  let pruned = 0;
+  for (let milestone = 0; pruned < half; milestone++) pruned += await store.prune(milestone);
+  const gone = await meter.used(half);
+  await store.compact();
+  return { gone, reclaimed: await meter.used(half) };
+}
+
+const pieces: Readonly<Record<Piece, (job: Job) => Promise<Used | ReadTimes | Pruned>>> = {
   intake: (job) => measured(job, throughTheDoor),
   read,
-  prune: (job) => measured(job, pruneHalf),
+  prune,
 };
 
 const job = JSON.parse(process.argv[2] ?? '{}') as Job;

@@ -135,6 +135,10 @@ export class YardstickById implements AsyncDisposable {
     return { [Symbol.dispose]: () => undefined };
   }
 
+  isHeld(): boolean {
+    return false;
+  }
+
   get(id: MessageId): Buffer | undefined {
     return this.#db.getSync(keyOf(prefixes.messages, id));
   }
@@ -172,6 +176,11 @@ export class YardstickById implements AsyncDisposable {
     }
     await commit(batch, { sync: this.#isSynced });
     return ids.length;
+  }
+
+  /** Takes what was deleted off the disk. It lies everywhere. */
+  compact(): Promise<void> {
+    return this.#db.compactRange(Buffer.of(0), Buffer.of(255));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
