@@ -35,7 +35,12 @@ const healthyPruning = {
   isDiskLow: false,
   isBlocked: false,
   slowedMs: 0,
-  disk: { folderBytes: 110 * MiB, freeBytes: 50 * MiB, totalBytes: 1000 * MiB },
+  disk: {
+    folderBytes: 110 * MiB,
+    storeBytes: 110 * MiB,
+    freeBytes: 50 * MiB,
+    totalBytes: 1000 * MiB,
+  },
   limits: {
     maxSizeBytes: 100 * MiB,
     maxAgeMs: undefined,

@@ -23,30 +23,31 @@ export class FolderMeter {
   async measure(): Promise<Disk> {
     const { bavail, blocks, bsize } = await statfs(this.#folder);
     return {
-      folderBytes: await this.#folderBytes(),
+      ...(await this.#folderBytes()),
       freeBytes: bavail * bsize,
       totalBytes: blocks * bsize,
     };
   }
 
-  async #folderBytes(): Promise<number> {
+  async #folderBytes(): Promise<Pick<Disk, 'folderBytes' | 'storeBytes'>> {
     const entries = await readdir(this.#folder, { recursive: true, withFileTypes: true });
     const tables = new Map<string, Table>();
-    let sum = 0;
+    const databases = new Set(['log', 'index'].map((name) => join(this.#folder, name)));
+    let [folderBytes, storeBytes] = [0, 0];
     for (const entry of entries) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
-      const known = this.#tables.get(path);
-      const looks = known?.looks ?? 0;
-      const isFinished = known !== undefined && looks >= finishedLooks;
+      const known = this.#tables.get(path) ?? { sizeBytes: -1, looks: 0 };
+      const isFinished = known.looks >= finishedLooks;
       const sizeBytes = isFinished ? known.sizeBytes : await sizeOf(path);
       if (path.endsWith('.ldb')) {
-        tables.set(path, { sizeBytes, looks: known?.sizeBytes === sizeBytes ? looks + 1 : 0 });
+        tables.set(path, { sizeBytes, looks: known.sizeBytes === sizeBytes ? known.looks + 1 : 0 });
       }
-      sum += sizeBytes;
+      folderBytes += sizeBytes;
+      if (databases.has(entry.parentPath)) storeBytes += sizeBytes;
     }
     this.#tables = tables;
-    return sum;
+    return { folderBytes, storeBytes };
   }
 }
 

@@ -68,7 +68,7 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
   const bytesPerMessage =
     messageCount < minMessagesToMeasure
       ? averageBytes + overheadBytes
-      : disk.folderBytes / messageCount;
+      : disk.storeBytes / messageCount;
   return {
     messageCount,
     cutSeq,

@@ -30,6 +30,8 @@ export interface PruningLimits {
 export interface Disk {
   /** What the data folder takes now. */
   readonly folderBytes: number;
+  /** Of that, the databases: the rest, such as the ballast, says nothing of what a message takes. */
+  readonly storeBytes: number;
   readonly freeBytes: number;
   readonly totalBytes: number;
 }

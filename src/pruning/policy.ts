@@ -25,10 +25,11 @@ export interface PruningFacts {
   readonly cutSeq: number;
   readonly messageCount: number;
   readonly folderBytes: number;
+  readonly storeBytes: number;
   readonly freeBytes: number;
   /** Pruning has begun and goes on until there is some room, so that it need not begin again at once. */
   readonly isUnderway: boolean;
-  /** Of `folderBytes`: pruned already, and gone with the next compaction. */
+  /** Of `storeBytes`: pruned already, and gone with the next compaction. */
   readonly reclaimableBytes: number;
   /** The newest messages that are older than `maxAgeMs`, and than `minAgeMs`. */
   readonly maxAgeSeq: number;
@@ -87,13 +88,10 @@ function wishOfBytes(facts: PruningFacts, limits: PruningLimits): number {
 
 /** How far to cut for this many bytes, going by what a message takes on average. */
 export function seqToFree(
-  facts: Pick<
-    PruningFacts,
-    'folderBytes' | 'reclaimableBytes' | 'messageCount' | 'seqBeforeNewest'
-  >,
+  facts: Pick<PruningFacts, 'storeBytes' | 'reclaimableBytes' | 'messageCount' | 'seqBeforeNewest'>,
   wantedBytes: number,
 ): number {
-  const liveBytes = facts.folderBytes - facts.reclaimableBytes;
+  const liveBytes = facts.storeBytes - facts.reclaimableBytes;
   if (wantedBytes <= 0 || liveBytes <= 0) return 0;
   const share = Math.min(1, wantedBytes / liveBytes);
   return facts.seqBeforeNewest(Math.floor(facts.messageCount * (1 - share)));

@@ -284,7 +284,7 @@ export class Pruner implements AsyncDisposable {
     const { store, clock, evenMs } = this.#deps;
     if (this.#isUnsure) this.#compactor.found((await store.prunedBytesOnDisk()).log);
     this.#isUnsure = false;
-    const { folderBytes, freeBytes } = this.#guard.disk;
+    const { folderBytes, storeBytes, freeBytes } = this.#guard.disk;
     const wallMs = clock.now();
     const { maxAgeMs, minAgeMs, maxMessages } = this.#limits;
     const needsMinAge = maxAgeMs !== undefined || maxMessages !== undefined;
@@ -292,6 +292,7 @@ export class Pruner implements AsyncDisposable {
       cutSeq: store.cutSeq,
       messageCount: store.messageCount,
       folderBytes,
+      storeBytes,
       freeBytes,
       isUnderway: this.#state !== 'idle',
       reclaimableBytes: this.#compactor.reclaimableBytes,

@@ -6,7 +6,12 @@ import { Grower, openTestStore } from '../storage/support.ts';
 const MiB = 1024 * 1024;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-const disk = { folderBytes: 10 * MiB, freeBytes: 100 * MiB, totalBytes: 1_000 * MiB };
+const disk = {
+  folderBytes: 10 * MiB,
+  storeBytes: 8 * MiB,
+  freeBytes: 100 * MiB,
+  totalBytes: 1_000 * MiB,
+};
 const limits = { maxSizeBytes: 20 * MiB, reserveDiskBytes: 10 * MiB };
 
 describe('the status of a store', () => {

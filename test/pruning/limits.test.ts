@@ -5,7 +5,7 @@ import type { PruningSettings } from '../../src/pruning/limits.ts';
 
 const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
-const disk = { folderBytes: 0, freeBytes: 30 * GiB, totalBytes: 40 * GiB };
+const disk = { folderBytes: 0, storeBytes: 0, freeBytes: 30 * GiB, totalBytes: 40 * GiB };
 const settings: PruningSettings = { maxParentAgeMs: 900_000 };
 
 function problemsOf(wish: Partial<PruningSettings>): unknown {
@@ -29,7 +29,7 @@ describe('the limits', () => {
     // What the folder has counts as its own, so that a restart does not shrink it.
     const half = { ...disk, folderBytes: 15 * GiB, freeBytes: 15 * GiB };
     expect(limitsOf(settings, half).maxSizeBytes).toBe(15 * GiB);
-    const small = { folderBytes: 0, freeBytes: 20 * MiB, totalBytes: 64 * MiB };
+    const small = { ...disk, freeBytes: 20 * MiB, totalBytes: 64 * MiB };
     const limits = limitsOf(settings, small);
     expect(limits.maxSizeBytes).toBe(minSizeBytes);
     expect(limits.reserveDiskBytes).toBe(Math.floor((64 * MiB) / 20));

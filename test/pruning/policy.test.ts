@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PruningLimits } from '../../src/pruning/limits.ts';
 import { decide, headroomOf, minKeptMessages } from '../../src/pruning/policy.ts';
+import { planOf } from '../../src/pruning/plan.ts';
 import type { PruningFacts } from '../../src/pruning/policy.ts';
 
 const MiB = 1024 * 1024;
@@ -13,6 +14,7 @@ function someFacts(wish: Partial<PruningFacts> & { readonly lastSeq?: number } =
     cutSeq,
     messageCount: lastSeq - cutSeq,
     folderBytes: 50 * MiB,
+    storeBytes: wish.folderBytes ?? 50 * MiB,
     freeBytes: 1000 * MiB,
     isUnderway: false,
     reclaimableBytes: 0,
@@ -116,6 +118,21 @@ const facts: fc.Arbitrary<PruningFacts> = fc
       })
       .map((wish) => someFacts({ ...wish, cutSeq, lastSeq }));
   });
+
+describe('what a message takes', () => {
+  it('is a share of the databases, not of the ballast beside them', () => {
+    const some = someFacts({ folderBytes: 70 * MiB, storeBytes: 40 * MiB });
+    const given = { ...noLimits, maxSizeBytes: 64 * MiB };
+    // 10 MiB too much of 40 MiB: to a sixteenth below the limit.
+    expect(decide(some, given).upToSeq).toBe(25_000);
+    expect(planOf({ keepMessages: 50_000 }, some)).toMatchObject({ estimatedBytes: 20 * MiB });
+  });
+
+  it('is not what was pruned already', () => {
+    const some = someFacts({ folderBytes: 50 * MiB, reclaimableBytes: 10 * MiB });
+    expect(planOf({ keepMessages: 50_000 }, some)).toMatchObject({ estimatedBytes: 20 * MiB });
+  });
+});
 
 describe('whatever the facts and limits are, the policy', () => {
   it('never goes back, and keeps the newest tips and messages', () => {

@@ -26,9 +26,11 @@ class TestDisk {
   readonly ballast: string[] = [];
 
   readonly measure = (): Promise<Disk> => {
-    const { freeBytes, folderBytes } = this;
+    const { freeBytes } = this;
+    const folderBytes = this.folderBytes?.() ?? 10 * MiB;
     return Promise.resolve({
-      folderBytes: folderBytes?.() ?? 10 * MiB,
+      folderBytes,
+      storeBytes: folderBytes,
       freeBytes,
       totalBytes: 20_000 * MiB,
     });
