@@ -48,7 +48,7 @@ export interface ProxyProcess extends AsyncDisposable {
   /** What it wrote for people, for when a test fails. */
   readonly lines: string[];
   /** Of HAProxy: what its own statistics tell of `pool/server`. */
-  statOf(server: string, column: string): Promise<number>;
+  statOf(server: string, column: string): Promise<string>;
 }
 
 /** Starts it and waits until it takes connections. */
@@ -174,8 +174,8 @@ async function askStats(path: string): Promise<string> {
   return text(socket);
 }
 
-function statIn(csv: string, server: string, column: string): number {
+function statIn(csv: string, server: string, column: string): string {
   const [head = [], ...rows] = csv.split('\n').map((line) => line.split(','));
   const row = rows.find(([pool, name]) => `${pool}/${name}` === server);
-  return Number(row?.[head.indexOf(column)]);
+  return row?.[head.indexOf(column)] ?? '';
 }
