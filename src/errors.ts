@@ -91,6 +91,10 @@ export const errorTable = {
   STORE_UNAVAILABLE: later('The store cannot write at the moment.'),
   DISK_FULL: later('The disk has no room left.'),
   STORE_RECORD_DAMAGED: local('A stored record does not match its own checksum.'),
+  MESSAGE_PRUNED: local('The message was pruned here; nothing but its id is left.'),
+  TOO_MANY_PINS: local('There are as many pins as may be; remove one.'),
+  PINS_FULL: local('Pinned messages take as many bytes as they may.'),
+  PIN_UNKNOWN: local('There is no such pin.'),
 
   // Backups and archives (src/backup/).
   BACKUP_INVALID: local('The file is not a whole backup or archive of Midge.'),

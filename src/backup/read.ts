@@ -7,6 +7,8 @@ import type { EntryPointRecord, StoredMessage } from '../storage/store.ts';
 import { RunningHash, chunkTypes, damagedAt, fileHead, readChunks } from './container.ts';
 import type { Chunk } from './container.ts';
 import { decodeEntryPoints } from './entry-points.ts';
+import { decodePins } from './pins.ts';
+import type { PinsPayload } from './pins.ts';
 import { decodeRecords } from './records.ts';
 
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -27,6 +29,8 @@ export type BackupHead = Readonly<Static<typeof headSchema>>;
 
 const endSchema = Type.Object({
   messageCount: count,
+  /** Of pinned messages that lie below the cut. */
+  keptCount: Type.Optional(count),
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
 });
 export type BackupEnd = Readonly<Static<typeof endSchema>>;
@@ -42,12 +46,13 @@ export type BackupPart = Stored &
   (
     | { readonly kind: 'head'; readonly head: BackupHead }
     | { readonly kind: 'entryPoints'; readonly entryPoints: readonly EntryPointRecord[] }
+    | PinsPayload
     | { readonly kind: 'records'; readonly records: readonly StoredMessage[] }
     | { readonly kind: 'end'; readonly end: BackupEnd }
   );
 
 /**
- * The parts in their order: the head, entry points, messages with rising seqs, the end. Returns only for a
+ * The parts in their order: the head, entry points, what is pinned and kept, messages with rising seqs, the end. Returns only for a
  * whole file. Throws BACKUP_INVALID, and BACKUP_FAILED for one whose writer gave up.
  */
 export async function* readBackup(
@@ -74,6 +79,8 @@ export function partOf({ type, payload, stored, offset }: Chunk): BackupPart {
       return { kind: 'head', head: parsed(payload, headSchema, offset), stored };
     case chunkTypes.entryPoints:
       return { kind: 'entryPoints', entryPoints: or(decodeEntryPoints(payload), offset), stored };
+    case chunkTypes.pins:
+      return { ...or(decodePins(payload), offset), stored };
     case chunkTypes.records:
       return { kind: 'records', records: or(decodeRecords(payload), offset), stored };
     case chunkTypes.end:
@@ -102,26 +109,31 @@ function parsed<Schema extends typeof headSchema | typeof endSchema | typeof fai
   }
 }
 
-const order = { head: 0, entryPoints: 1, records: 2, end: 3 } as const;
+const order = { head: 0, entryPoints: 1, pinned: 2, kept: 3, records: 4, end: 5 } as const;
+const repeatable: readonly BackupPart['kind'][] = ['entryPoints', 'kept', 'records'];
 
 class OrderCheck {
   #reached: number = -1;
   #lastSeq = 0;
   #messageCount = 0;
+  #lastKeptSeq = 0;
+  #keptCount = 0;
   #pointCount = 0;
   #head: BackupHead | undefined;
 
   /** `hash` is of all before this part. */
   next(part: BackupPart, offset: number, hash: RunningHash): void {
     const place = order[part.kind];
-    const isRepeatable = part.kind === 'entryPoints' || part.kind === 'records';
-    const isInOrder = isRepeatable ? place >= this.#reached : place > this.#reached;
+    const isInOrder = repeatable.includes(part.kind)
+      ? place >= this.#reached
+      : place > this.#reached;
     if (!isInOrder || (this.#head === undefined) !== (part.kind === 'head')) {
       throw invalid(`The file is mixed up at byte ${offset}.`);
     }
     this.#reached = place;
     if (part.kind === 'head') this.#begin(part.head);
     if (part.kind === 'entryPoints') this.#pointCount += part.entryPoints.length;
+    if (part.kind === 'kept') this.#countKept(part.records, offset);
     if (part.kind === 'records') this.#count(part.records, offset);
     if (part.kind === 'end') this.#compare(part.end, hash);
   }
@@ -131,6 +143,18 @@ class OrderCheck {
       throw invalid('This is no backup but an archive of pruned messages.');
     this.#head = head;
     this.#lastSeq = head.cutSeq;
+  }
+
+  #countKept(records: readonly StoredMessage[], offset: number): void {
+    for (const { seq } of records) {
+      if (seq <= this.#lastKeptSeq || seq > (this.#head?.cutSeq ?? 0)) {
+        throw invalid(
+          `The file is mixed up at byte ${offset}: its pinned messages are not in order.`,
+        );
+      }
+      this.#lastKeptSeq = seq;
+    }
+    this.#keptCount += records.length;
   }
 
   #count(records: readonly StoredMessage[], offset: number): void {
@@ -143,9 +167,10 @@ class OrderCheck {
     this.#messageCount += records.length;
   }
 
-  #compare({ messageCount, sha256 }: BackupEnd, hash: RunningHash): void {
+  #compare({ messageCount, keptCount = 0, sha256 }: BackupEnd, hash: RunningHash): void {
     const isWhole =
       messageCount === this.#messageCount &&
+      keptCount === this.#keptCount &&
       messageCount === this.#head?.messageCount &&
       this.#pointCount === this.#head.entryPointCount &&
       sha256 === hash.hex();

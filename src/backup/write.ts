@@ -7,6 +7,7 @@ import type { EntryPointRecord, Store, StoredMessage } from '../storage/store.ts
 import { RunningHash, chunkTypes, encodeChunk, fileHead } from './container.ts';
 import type { ChunkType } from './container.ts';
 import { encodeEntryPoints } from './entry-points.ts';
+import { encodeKept, encodePinned } from './pins.ts';
 import type { BackupEnd, BackupHead } from './read.ts';
 import { encodeRecords } from './records.ts';
 
@@ -19,7 +20,14 @@ const maxBoundaryTries = 100;
 export interface BackupSource {
   readonly store: Pick<
     Store,
-    'logId' | 'lastSeq' | 'cutSeq' | 'messageCount' | 'readLog' | 'readEntryPoints'
+    | 'logId'
+    | 'lastSeq'
+    | 'cutSeq'
+    | 'messageCount'
+    | 'readLog'
+    | 'readEntryPoints'
+    | 'listPins'
+    | 'readKept'
   >;
   readonly network: { readonly name: string; readonly id: bigint };
   readonly nowMs: number;
@@ -40,28 +48,32 @@ interface Boundary {
  */
 export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer, void, undefined> {
   const hash = new RunningHash();
-  const kept = <T extends Buffer>(bytes: T): T => {
+  const hashed = <T extends Buffer>(bytes: T): T => {
     hash.add(bytes);
     return bytes;
   };
   const boundary = await readBoundary(source.store);
-  yield kept(fileHead());
-  yield kept(await jsonChunk(chunkTypes.head, headOf(source, boundary)));
+  yield hashed(fileHead());
+  yield hashed(await jsonChunk(chunkTypes.head, headOf(source, boundary)));
   const { entryPoints } = boundary;
   for (let from = 0; from < entryPoints.length; from += pointsPerChunk) {
     const points = encodeEntryPoints(entryPoints.slice(from, from + pointsPerChunk));
-    yield kept(await encodeChunk(chunkTypes.entryPoints, points));
+    yield hashed(await encodeChunk(chunkTypes.entryPoints, points));
   }
+  const counts = { kept: 0 };
   try {
+    for await (const chunk of pinChunks(source.store, boundary, counts)) yield hashed(chunk);
     for await (const records of pagesOf(source.store, boundary)) {
-      yield kept(await encodeChunk(chunkTypes.records, encodeRecords(records)));
+      yield hashed(await encodeChunk(chunkTypes.records, encodeRecords(records)));
     }
   } catch (error) {
     const sentence = error instanceof TangleError ? error.message : 'The log could not be read.';
     yield jsonChunk(chunkTypes.failure, { sentence });
     return;
   }
-  const end: BackupEnd = { messageCount: boundary.messageCount, sha256: hash.hex() };
+  const { messageCount } = boundary;
+  const keptCount = counts.kept > 0 ? { keptCount: counts.kept } : {};
+  const end: BackupEnd = { messageCount, ...keptCount, sha256: hash.hex() };
   yield jsonChunk(chunkTypes.end, end);
 }
 
@@ -98,6 +110,32 @@ async function readBoundary(store: BackupSource['store']): Promise<Boundary> {
     if (store.cutSeq === cutSeq) return { cutSeq, lastSeq, messageCount, entryPoints };
   }
   throw overtaken();
+}
+
+/**
+ * None where nothing is pinned. Of pinned messages below the cut, one that is unpinned meanwhile is left out, unless
+ * it was written before.
+ */
+async function* pinChunks(
+  store: BackupSource['store'],
+  { cutSeq }: Boundary,
+  counts: { kept: number },
+): AsyncGenerator<Buffer, void, undefined> {
+  const { messages, indexKeys } = await store.listPins();
+  if (messages.length + indexKeys.length === 0) return;
+  const ids = messages.map(({ id }) => id);
+  yield encodeChunk(chunkTypes.pins, encodePinned({ ids, indexKeys }));
+  let fromSeq = 1;
+  while (fromSeq <= cutSeq) {
+    const records = await store.readKept({ ...page, fromSeq });
+    const wanted = records.filter(({ seq }) => seq <= cutSeq);
+    if (!wanted.every(hasProvenBytes)) throw damaged();
+    if (wanted.length > 0) yield encodeChunk(chunkTypes.pins, encodeKept(wanted));
+    counts.kept += wanted.length;
+    const last = records.at(-1);
+    if (last === undefined) return;
+    fromSeq = last.seq + 1;
+  }
 }
 
 async function* pagesOf(

@@ -54,6 +54,9 @@ function words(report: RepairReport): string {
     ...lossLine(report.damaged, 'damaged and lost'),
     ...lossLine(report.missing, 'missing'),
     ...lossLine(report.mended, 'kept, but when they arrived is not known any more'),
+    ...(report.lostPins === 0
+      ? []
+      : [`${counted(report.lostPins, 'message')} lost that had been pinned and kept.`]),
     ...(report.state.length === 0
       ? []
       : [`Set anew, because the log did not know it any more: ${report.state.join(', ')}.`]),

@@ -3,13 +3,12 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BackupHead, BackupPart } from '../backup/read.ts';
 import { TangleError } from '../errors.ts';
-import type { EntryPointRecord, StoredMessage } from '../storage/store.ts';
+import type { StoredMessage } from '../storage/store.ts';
 import { parameterAt } from './command.ts';
 import type { Call, Command } from './command.ts';
 import { quietLogger } from './data-folder.ts';
 import { counted } from './layout.ts';
 import { openProgress } from './progress.ts';
-import type { Progress } from './progress.ts';
 
 export const restore: Command = {
   name: 'restore',
@@ -40,12 +39,19 @@ async function restoreFrom(call: Call, path: string): Promise<number> {
   if (first.done === true || first.value.kind !== 'head') throw new TangleError('BACKUP_INVALID');
   const { head } = first.value;
   refuseOtherNetwork(head, call);
-  const { entryPoints, next } = await readEntryPoints(parts);
+  const rest = new Rest(parts);
+  const entryPoints = (await collected(rest.take('entryPoints'))).flatMap(
+    (part) => part.entryPoints,
+  );
+  const [named] = await collected(rest.take('pinned'));
   using progress = openProgress('Restoring');
-  const records = recordsOf({ next, parts, head, progress });
+  const pins = { ids: [], indexKeys: [], ...named?.pinned, kept: recordsOf(rest.take('kept')) };
+  const records = recordsOf(rest.take('records'), (done) => {
+    progress.update(done, head.messageCount);
+  });
   const { messageCount } = await restoreStore(
     storeOptions(call.config),
-    { ...head, entryPoints, records },
+    { ...head, entryPoints, pins, records },
     { log: quietLogger(call) },
   );
   return messageCount;
@@ -72,35 +78,52 @@ function refuseOtherNetwork({ networkName }: BackupHead, { config }: Call): void
 
 type Parts = AsyncGenerator<BackupPart, void, undefined>;
 
-/** As many as the log has in memory, too. With the part that follows them. */
-async function readEntryPoints(parts: Parts): Promise<{
-  readonly entryPoints: readonly EntryPointRecord[];
-  readonly next: BackupPart | undefined;
-}> {
-  const entryPoints: EntryPointRecord[] = [];
-  for (;;) {
-    const { value } = await parts.next();
-    if (value?.kind !== 'entryPoints') return { entryPoints, next: value ?? undefined };
-    entryPoints.push(...value.entryPoints);
+/** The parts behind the head, kind by kind. */
+class Rest {
+  readonly #parts: Parts;
+  #next: BackupPart | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Those of a kind that come next. When they are the last but the end, the file is read to its end. */
+  async *take<Kind extends BackupPart['kind']>(
+    kind: Kind,
+  ): AsyncGenerator<Extract<BackupPart, { kind: Kind }>, void, undefined> {
+    for (;;) {
+      const part = this.#next ?? (await this.#parts.next()).value ?? undefined;
+      this.#next = part;
+      if (part?.kind === 'end') await this.#parts.next();
+      if (part === undefined || !isOf(part, kind)) return;
+      this.#next = undefined;
+      yield part;
+    }
   }
 }
 
-interface Rest {
-  readonly next: BackupPart | undefined;
-  readonly parts: Parts;
-  readonly head: BackupHead;
-  readonly progress: Progress;
+function isOf<Kind extends BackupPart['kind']>(
+  part: BackupPart,
+  kind: Kind,
+): part is Extract<BackupPart, { kind: Kind }> {
+  return part.kind === kind;
 }
 
-async function* recordsOf(rest: Rest): AsyncGenerator<readonly StoredMessage[], void, undefined> {
-  let part = rest.next;
+/** As many as the log has in memory, too. */
+async function collected<T>(parts: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const part of parts) all.push(part);
+  return all;
+}
+
+async function* recordsOf(
+  parts: AsyncIterable<{ readonly records: readonly StoredMessage[] }>,
+  onDone?: (count: number) => void,
+): AsyncGenerator<readonly StoredMessage[], void, undefined> {
   let done = 0;
-  while (part !== undefined) {
-    if (part.kind === 'records') {
-      yield part.records;
-      done += part.records.length;
-      rest.progress.update(done, rest.head.messageCount);
-    }
-    part = (await rest.parts.next()).value ?? undefined;
+  for await (const { records } of parts) {
+    yield records;
+    done += records.length;
+    onDone?.(done);
   }
 }

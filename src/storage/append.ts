@@ -4,6 +4,7 @@ import type { MessageId } from '../protocol/ids.ts';
 import type { Index, IndexEntry } from './index.ts';
 import { idText } from './layout.ts';
 import type { Log, LogRecord } from './log.ts';
+import { forgetKept } from './pinning.ts';
 import type { Recent } from './recent.ts';
 import type { Facts, NewRecord, StoredMessage } from './store.ts';
 import { childrenSeqOf, newFacts } from './view.ts';
@@ -17,8 +18,13 @@ export interface Shelves extends AsyncDisposable {
   readonly view: View;
 }
 
-/** By `idText`: the parents of an append, and its own messages once they have seqs. */
-type Book = Map<string, Facts>;
+/** By `idText`. */
+interface Book {
+  /** Of the parents of an append, and of its own messages once they have seqs. */
+  readonly facts: Map<string, Facts>;
+  /** Of parents that are entry points and, being pinned, can be read: their seqs below the cut. */
+  readonly keptSeqs: ReadonlyMap<string, number>;
+}
 
 /** Never two at a time. Returns the seqs in the order of the records. */
 export async function append(
@@ -29,14 +35,19 @@ export async function append(
   const known = records.map(({ id }) => view.recall(idText(id))?.seq ?? 0);
   const fresh = records.filter((_, position) => known[position] === 0);
   if (fresh.length === 0) return known;
+  const returning = await view.keptOf(fresh.map(({ id }) => id));
   const book = await openBook(view, fresh);
-  const stored = await log.append(fresh.map((record) => logRecord(record, book)));
+  const stored = await log.append(
+    fresh.map((record) => logRecord(record, book)),
+    returning,
+  );
   for (const message of stored) {
     const key = idText(message.id);
-    book.set(key, newFacts(message, log.entryPoint(key)));
+    book.facts.set(key, newFacts(message, log.entryPoint(key)));
   }
+  await forgetKept(index, returning);
   await index.add(fresh.map((record, position) => indexEntry(record, stored[position], book)));
-  recent.change(book);
+  recent.change(book.facts);
   let next = 0;
   return known.map((seq) => (seq === 0 ? (stored[next++]?.seq ?? 0) : seq));
 }
@@ -53,37 +64,47 @@ async function openBook(view: View, records: readonly NewRecord[]): Promise<Book
     appended.add(idText(record.id));
   }
   assert.equal(appended.size, records.length, 'an append has each message once');
-  const facts = await view.facts([...outside.values()]);
-  const book: Book = new Map();
+  const parents = [...outside.values()];
+  const found = await view.facts(parents);
+  const facts = new Map<string, Facts>();
   for (const [position, key] of [...outside.keys()].entries()) {
-    const parent = facts[position];
+    const parent = found[position];
     assert.ok(parent !== undefined, 'the parents of an appended message are solid');
-    book.set(key, parent);
+    facts.set(key, parent);
   }
-  return book;
+  // One that comes again in this append is kept no longer.
+  const points = parents.filter(
+    (id, position) => found[position]?.seq === 0 && !appended.has(idText(id)),
+  );
+  const kept = await view.keptOf(points);
+  return { facts, keptSeqs: new Map(kept.map(({ id, seq }) => [idText(id), seq])) };
 }
 
-function logRecord(record: NewRecord, book: Book): LogRecord {
+function logRecord(record: NewRecord, { facts }: Book): LogRecord {
   const { id, bytes, arrivalMs, isLazy, parents } = record;
   const entryPoints = parents.flatMap((parent) => {
     const key = idText(parent);
-    const facts = book.get(key);
-    return facts?.isEntryPoint === true ? [{ key, firstChildMs: facts.firstChildMs }] : [];
+    const ofParent = facts.get(key);
+    return ofParent?.isEntryPoint === true ? [{ key, firstChildMs: ofParent.firstChildMs }] : [];
   });
   return { id, bytes, arrivalMs, isLazy, entryPoints };
 }
 
 /** Notes in the book which parents have found their first child. */
-function indexEntry(record: NewRecord, stored: StoredMessage | undefined, book: Book): IndexEntry {
+function indexEntry(
+  record: NewRecord,
+  stored: StoredMessage | undefined,
+  { facts, keptSeqs }: Book,
+): IndexEntry {
   assert.ok(stored !== undefined, 'the log stores every record');
   const { seq, arrivalMs, id, isLazy } = stored;
   const parentSeqs = record.parents.flatMap((parent) => {
     const key = idText(parent);
-    const facts = book.get(key);
-    const parentSeq = facts && childrenSeqOf(key, facts);
-    if (facts === undefined || parentSeq === undefined) return [];
-    if (!isLazy && facts.firstChildMs === undefined) {
-      book.set(key, { ...facts, firstChildMs: arrivalMs });
+    const ofParent = facts.get(key);
+    const parentSeq = ofParent && childrenSeqOf(key, ofParent);
+    if (ofParent === undefined || parentSeq === undefined) return keptSeqs.get(key) ?? [];
+    if (!isLazy && ofParent.firstChildMs === undefined) {
+      facts.set(key, { ...ofParent, firstChildMs: arrivalMs });
     }
     return [parentSeq];
   });

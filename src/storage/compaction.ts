@@ -49,7 +49,7 @@ function sweepPage(
   return write(async (shelves) => {
     if (!isOn(shelves)) return undefined;
     const { log, index } = shelves;
-    const lastKey = await index.sweep.page(job, after, (seq) => seq <= log.cutSeq);
+    const lastKey = await index.sweep.page(job, after, log.gone);
     if (lastKey === undefined) await index.sweep.note(job);
     return lastKey;
   });

@@ -2,8 +2,11 @@
 // entry points; only then is removed what nobody sees any more, which a start does again if it was cut short.
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
+import { indexKeyIn } from './entries.ts';
+import { hasProvenBytes } from './layout.ts';
 import type { SeqRange } from './layout.ts';
 import type { Log } from './log.ts';
+import type { Leaving } from './pins.ts';
 import { changesOf, findStaying } from './staying.ts';
 import type { CutSlice, CutWish, StoredMessage } from './store.ts';
 
@@ -24,14 +27,17 @@ export interface Turns {
   readonly move: <T>(work: (shelves: Shelves) => Promise<T>) => Promise<T>;
 }
 
-export interface CutRules extends Pick<CutWish, 'upToSeq' | 'before'> {
+export interface CutRules extends Pick<CutWish, 'upToSeq' | 'before' | 'maxPinnedBytes'> {
   /** These stay solid though nothing stored names them. */
   readonly keptIds: () => readonly MessageId[];
+  /** Of so many the indexation key is pinned, and there was no room. */
+  readonly onMissed: (count: number) => void;
 }
 
 interface Slice extends SeqRange {
-  /** The first of them, or all when somebody must see them. */
+  /** The first of them, or all when somebody must see them or some may be pinned. */
   readonly records: readonly StoredMessage[];
+  readonly hasAll: boolean;
   readonly averageBytes: number;
 }
 
@@ -46,13 +52,16 @@ export async function cutOne(turns: Turns, rules: CutRules): Promise<CutSlice | 
   using _watched = watch;
   const staying = await turns.read((shelves) => findStaying(shelves, slice));
   const messageCount = await turns.move(async (shelves) => {
-    // Opened again meanwhile, so that not all was seen: the next one begins anew.
-    if (shelves.index !== index) return 0;
     const { log } = shelves;
+    // Opened again meanwhile, or the first was pinned, so that not all was seen: the next one begins anew.
+    if (shelves.index !== index || !(slice.hasAll || log.pins.isEmpty)) return 0;
     const keptIds = rules.keptIds();
     const changes = await changesOf(shelves, slice, { staying, watch, keptIds });
     const count = log.countFrom(slice.firstSeq) - log.countFrom(slice.lastSeq + 1);
-    await log.moveCut(slice.lastSeq, changes);
+    const leaving = log.pins.isEmpty ? [] : slice.records.filter(hasProvenBytes).map(leavingOf);
+    const { kept, missedCount } = log.pins.choose(leaving, rules.maxPinnedBytes ?? Infinity);
+    await log.moveCut(slice.lastSeq, changes, kept);
+    rules.onMissed(missedCount);
     return count;
   });
   const { averageBytes } = slice;
@@ -66,17 +75,22 @@ async function readSlice(log: Log, { upToSeq, before }: CutRules): Promise<Slice
   const firstSeq = log.cutSeq + 1;
   const endSeq = Math.min(upToSeq, log.lastSeq - 1);
   if (endSeq < firstSeq) return undefined;
-  if (before === undefined) {
+  if (before === undefined && log.pins.isEmpty) {
     const records = await log.read({ ...sample, fromSeq: firstSeq });
     const averageBytes = averageOf(records);
     const lastSeq = Math.min(endSeq, firstSeq + fitting(maxSlice, averageBytes) - 1);
-    return { firstSeq, lastSeq, records, averageBytes };
+    return { firstSeq, lastSeq, records, averageBytes, hasAll: false };
   }
   const page = await log.read({ ...seenPage, fromSeq: firstSeq });
   const records = page.filter(({ seq }) => seq <= endSeq);
   // Behind the last record of a full page there may be more; else only what is damaged.
   const last = records.length > 0 && records.length === page.length ? records.at(-1) : undefined;
-  return { firstSeq, lastSeq: last?.seq ?? endSeq, records, averageBytes: averageOf(records) };
+  const lastSeq = last?.seq ?? endSeq;
+  return { firstSeq, lastSeq, records, averageBytes: averageOf(records), hasAll: true };
+}
+
+function leavingOf(record: StoredMessage): Leaving {
+  return { record, indexKey: indexKeyIn(record) };
 }
 
 function averageOf(records: readonly StoredMessage[]): number {
@@ -97,9 +111,20 @@ async function clearSome(
   const { firstSeq, lastSeq } = log.unclearedSeqs;
   if (firstSeq > lastSeq) return false;
   const range = { firstSeq, lastSeq: Math.min(lastSeq, firstSeq + maxMessages - 1) };
-  await index.forgetChildren(range);
+  for (const gone of gapsIn(range, await log.pins.keptWithin(range))) {
+    await index.forgetChildren(gone);
+  }
   await log.clear(range.lastSeq);
   return range.lastSeq < lastSeq;
+}
+
+/** What lies between seqs of a range, which stand in ascending order. */
+function gapsIn({ firstSeq, lastSeq }: SeqRange, seqs: readonly number[]): SeqRange[] {
+  const edges = [firstSeq - 1, ...seqs, lastSeq + 1];
+  return edges
+    .slice(1)
+    .map((edge, position) => ({ firstSeq: (edges[position] ?? 0) + 1, lastSeq: edge - 1 }))
+    .filter((gap) => gap.firstSeq <= gap.lastSeq);
 }
 
 /** What a crash left of the last slice. */

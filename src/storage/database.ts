@@ -126,6 +126,14 @@ export function damagedFiles(location: string, cause: unknown): TangleError {
   );
 }
 
+export function damagedRecord(seq: number): TangleError {
+  return new TangleError(
+    'STORE_RECORD_DAMAGED',
+    `The stored message number ${seq} is damaged. Restore it with a backup, or index again to fetch it anew.`,
+    { details: { seq } },
+  );
+}
+
 /** LevelDB's own words are in the cause of "Database failed to open". */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -81,3 +81,12 @@ export function releasedPoints(
 function mayBeTip(key: string, { firstChildMs }: EntryPoint): boolean {
   return firstChildMs === undefined && key !== genesisKey;
 }
+
+/** Those whose first child came later than that, and is lost: they are tips again, else nothing could grow on them. */
+export function bereftPoints(
+  points: ReadonlyMap<string, EntryPoint>,
+  keptMs: number,
+): EntryPointChanges {
+  const bereft = [...points].filter(([, { firstChildMs = -1 }]) => firstChildMs > keptMs);
+  return new Map(bereft.map(([key, point]) => [key, { ...point, firstChildMs: undefined }]));
+}

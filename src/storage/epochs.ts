@@ -1,4 +1,5 @@
-// Arithmetic of sequence numbers that jump: pure functions of the epochs, which stand in ascending order.
+// Arithmetic of sequence numbers that jump: functions of the epochs alone, which stand in ascending order.
+import { seqOfKey } from './layout.ts';
 import type { Epoch } from './layout.ts';
 
 /** Numbers `firstSeq` to `lastSeq`, all of which are given to messages. */
@@ -63,4 +64,20 @@ export function isGiven(epochs: readonly Epoch[], seq: number): boolean {
   const position = epochs.findLastIndex(({ firstSeq }) => firstSeq <= seq);
   if (position < 0) return false;
   return epochs.slice(position + 1).every(({ lastSeqBefore }) => seq <= lastSeqBefore);
+}
+
+/** The seq before the first jump that no epoch explains, in pages of keys that end with their seqs. */
+export async function firstGap(
+  epochs: readonly Epoch[],
+  pages: AsyncIterable<readonly Buffer[]>,
+  seqBefore: number | undefined,
+): Promise<number | undefined> {
+  let previous = seqBefore;
+  for await (const keys of pages) {
+    for (const seq of keys.map(seqOfKey)) {
+      if (previous !== undefined && !isSuccessor(epochs, seq, previous)) return previous;
+      previous = seq;
+    }
+  }
+  return undefined;
 }

@@ -232,6 +232,29 @@ export class Index implements AsyncDisposable {
     await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
   }
 
+  /** All that it has of messages that are kept no longer. */
+  async forget(entries: readonly IndexEntry[]): Promise<void> {
+    const batch = this.#db.batch();
+    for (const { seq, id, isLazy, parentSeqs, indexKey } of entries) {
+      batch.del(idKey(id));
+      if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
+      for (const parentSeq of parentSeqs) batch.del(childKey(parentSeq, isLazy, seq));
+    }
+    await commit(batch, { sync: false });
+    for (const { seq } of entries) await this.forgetChildren({ firstSeq: seq, lastSeq: seq });
+  }
+
+  /** Of these, newest first, the messages that have the key. */
+  async foundAmong(key: Uint8Array, seqs: readonly number[]): Promise<readonly FoundMessage[]> {
+    if (seqs.length === 0) return [];
+    const newestFirst = seqs.toSorted((a, b) => b - a);
+    const ids = await this.#db.getMany(newestFirst.map((seq) => indexationKey(key, seq)));
+    return newestFirst.flatMap((seq, position) => {
+      const id = ids[position];
+      return id === undefined ? [] : [{ seq, id: asMessageId(id) }];
+    });
+  }
+
   /** Messages with the key, newest first. */
   async *foundPages(
     key: Uint8Array,

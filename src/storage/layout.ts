@@ -16,7 +16,8 @@ interface Space {
 
 /**
  * Messages come before all that is written beside them: a write buffer then spans only keys above those
- * of its predecessors, and LevelDB never rewrites the old part of the log. All integers are big-endian.
+ * of its predecessors, and LevelDB never rewrites the old part of the log. Pins come last and the newest of
+ * them first, for the same reason. All integers are big-endian.
  */
 export const logSpaces = {
   messages: {
@@ -30,7 +31,13 @@ export const logSpaces = {
     value: 'highest seq that still needs it, flags, arrival time of its first child',
   },
   epochs: { prefix: 3, key: 'first seq', value: 'log id, last seq before the first' },
-  state: { prefix: 4, key: 'name', value: 'layout, network, cut, cleared' },
+  state: { prefix: 4, key: 'name', value: 'layout, network, cut, cleared, pins' },
+  pinned: {
+    prefix: 5,
+    key: 'kind, message id or indexation key',
+    value: 'of an id: seq if kept below the cut, else 0; bytes of its record',
+  },
+  pins: { prefix: 6, key: 'greatest seq less the seq', value: 'as in messages' },
 } as const satisfies Record<string, Space>;
 
 export const indexSpaces = {
@@ -133,8 +140,8 @@ export const entryPointKey = (id: Uint8Array): Buffer => bytesKey(logSpaces.entr
 export const idKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.ids, id);
 export const pendingKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.pending, id);
 
-/** `cleared`: up to there no record is left below the cut. */
-export type LogStateName = 'layout' | 'network' | 'cut' | 'cleared';
+/** `cleared`: up to there no record is left below the cut. `pins`: how many are kept, and their bytes. */
+export type LogStateName = 'layout' | 'network' | 'cut' | 'cleared' | 'pins';
 export const logStateKey = (name: LogStateName): Buffer =>
   bytesKey(logSpaces.state, Buffer.from(name));
 export const positionKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('position'));
@@ -143,6 +150,14 @@ export const sweptKey: Buffer = bytesKey(indexSpaces.state, Buffer.from('swept')
 /** Messages with `fromSeq <= seq < beforeSeq`. */
 export function messageRange(fromSeq: number, beforeSeq: number): KeyRange {
   return { gte: messageKey(fromSeq), lt: messageKey(Math.min(beforeSeq, maxSeq)) };
+}
+
+export const pinKey = (seq: number): Buffer => seqKey(logSpaces.pins, maxSeq - seq);
+export const seqOfPinKey = (key: Buffer): number => maxSeq - seqOfKey(key);
+
+/** Kept records with `fromSeq <= seq <= toSeq`; the highest comes first. */
+export function pinRange(fromSeq: number, toSeq: number): KeyRange {
+  return { gte: pinKey(Math.min(toSeq, maxSeq)), lt: pinKey(Math.max(fromSeq, 1) - 1) };
 }
 
 /** Sorted so that the first child that is not lazy is the first key of its parent. */
@@ -229,6 +244,11 @@ export function encodeRecord(record: StoredMessage): Buffer {
   value.set(record.bytes, messageAt);
   value.writeUInt32BE(recordCrc(record.seq, value), 0);
   return value;
+}
+
+/** What a record takes in the log. */
+export function recordBytes({ bytes }: Pick<StoredMessage, 'bytes'>): number {
+  return messageAt + bytes.length;
 }
 
 /**
@@ -366,10 +386,14 @@ export function decodePending(id: MessageId, value: Buffer): PendingRecord {
 
 /** The id that `idText` was made of. */
 export function idOfText(text: string): MessageId {
-  return asMessageId(Buffer.from(text, 'latin1'));
+  return asMessageId(bytesOfText(text));
 }
 
-/** An id as the key of a Map or Set: 32 one-byte characters. */
+export function bytesOfText(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}
+
+/** An id or an indexation key as the key of a Map or Set: one character for each byte. */
 export function idText(id: Uint8Array): string {
   return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
 }

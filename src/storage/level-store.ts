@@ -15,7 +15,9 @@ import type { WriteFailure } from './database.ts';
 import { adoptedPoints, releasedPoints } from './entry-points.ts';
 import { Holds } from './holds.ts';
 import { idText } from './layout.ts';
-import { reopenWhenPossible } from './reopen.ts';
+import { MissedPins } from './missed-pins.ts';
+import { listPins, pin, unpinSome } from './pinning.ts';
+import { recallTail, reopenWhenPossible } from './reopen.ts';
 import type {
   BackwardsPage,
   CutSlice,
@@ -28,6 +30,9 @@ import type {
   NewRecord,
   IdPage,
   PendingRecord,
+  PinList,
+  PinTarget,
+  PinTotals,
   Store,
   StandingPoint,
   StoreState,
@@ -60,6 +65,7 @@ export class LevelStore implements Store {
   readonly #holds = new Holds();
   /** The last move of the cut that was, or is, made. */
   #moving: Promise<unknown> = Promise.resolve();
+  readonly #missed: MissedPins;
   readonly #reads = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #turns: Turns = {
@@ -76,6 +82,7 @@ export class LevelStore implements Store {
   constructor(shelves: Shelves, deps: LevelStoreDeps) {
     this.#shelves = shelves;
     this.#deps = deps;
+    this.#missed = new MissedPins(deps.log);
     this.isNew = shelves.log.isNew;
     this.#acknowledgedSeq = shelves.log.lastSeq;
   }
@@ -100,6 +107,10 @@ export class LevelStore implements Store {
     return this.#shelves.log.entryPoints.size;
   }
 
+  get pinTotals(): PinTotals {
+    return { ...this.#shelves.log.pins.totals, missedCount: this.#missed.count };
+  }
+
   state(): StoreState {
     const damage = this.#damage?.message;
     return this.#failure === undefined
@@ -121,11 +132,22 @@ export class LevelStore implements Store {
     return this.#write(({ index }) => index.removePending(ids));
   }
 
-  cut({ upToSeq, keepIds = [], before }: CutWish): Promise<CutSlice | undefined> {
-    const keptIds = (): readonly MessageId[] => [...keepIds, ...this.#holds.ids];
-    const turn = this.#lastCut.then(() => cutOne(this.#turns, { upToSeq, before, keptIds }));
+  cut(wish: CutWish): Promise<CutSlice | undefined> {
+    const keptIds = (): MessageId[] => [...(wish.keepIds ?? []), ...this.#holds.ids];
+    const rules = { ...wish, keptIds, onMissed: this.#missed.add };
+    const turn = this.#lastCut.then(() => cutOne(this.#turns, rules));
     this.#lastCut = turn.catch(() => undefined);
     return turn;
+  }
+
+  pin(target: PinTarget, maxPinnedBytes: number): Promise<void> {
+    return this.#write((shelves) => pin(shelves, target, maxPinnedBytes));
+  }
+
+  async unpin(target: PinTarget): Promise<void> {
+    // Others have a turn between two writes.
+    while (!(await this.#write((shelves) => unpinSome(shelves, target))));
+    this.#missed.wasUnpinned();
   }
 
   seqBeforeNewest(count: number): number {
@@ -142,8 +164,7 @@ export class LevelStore implements Store {
   }
 
   get staleIndexCount(): number {
-    const { log, index } = this.#shelves;
-    return index.sweep.staleCount(log.cutSeq);
+    return this.#shelves.index.sweep.staleCount(this.cutSeq);
   }
 
   prunedBytesOnDisk(): Promise<{ readonly log: number; readonly index: number }> {
@@ -282,6 +303,18 @@ export class LevelStore implements Store {
     return this.#read(({ log }) => log.readBackwards(page));
   }
 
+  listPins(): Promise<PinList> {
+    return this.#read(listPins);
+  }
+
+  isKept(id: MessageId): boolean {
+    return this.#readable().view.isKept(id);
+  }
+
+  readKept(page: LogPage): Promise<readonly StoredMessage[]> {
+    return this.#read(({ log }) => log.pins.read(page));
+  }
+
   readEntryPoints(page: IdPage): Promise<readonly StandingPoint[]> {
     return this.#read(({ log }) => log.readEntryPoints(page));
   }
@@ -327,17 +360,5 @@ export class LevelStore implements Store {
     await this.#reopening;
     await this.#lastWrite;
     await this.#closeShelves();
-  }
-}
-
-/** Puts into memory what a reopening found beyond the messages that were acknowledged. */
-async function recallTail({ log, view }: Shelves, acknowledgedSeq: number): Promise<void> {
-  let fromSeq = acknowledgedSeq + 1;
-  for (;;) {
-    const page = await log.read({ fromSeq, limit: 1_000, maxBytes: 4 * 1024 * 1024 });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    await view.facts(page.map(({ id }) => id));
-    fromSeq = last.seq + 1;
   }
 }

@@ -24,6 +24,7 @@ import {
   spaceRange,
 } from './layout.ts';
 import type { Epoch, Network } from './layout.ts';
+import { Pins } from './pins.ts';
 import type { EntryPoint } from './store.ts';
 
 const pageSizes = { first: 1_000, next: 1_000 };
@@ -37,6 +38,7 @@ export interface LogState {
   readonly epochs: readonly Epoch[];
   /** By `idText`. */
   readonly entryPoints: Map<string, EntryPoint>;
+  readonly pins: Pins;
 }
 
 /** By `idText`; undefined for one that goes. */
@@ -75,6 +77,7 @@ export async function loadLogState(db: Database, network: Network): Promise<LogS
     clearedSeq: cleared === undefined ? 0 : decodeNumber(cleared),
     epochs: await readEpochs(db),
     entryPoints: await readEntryPoints(db),
+    pins: await Pins.open(db),
   };
 }
 

@@ -1,12 +1,11 @@
 // The log database: solid messages in the order of their sequence numbers. The truth of the store.
 import assert from 'node:assert/strict';
-import { TangleError } from '../errors.ts';
 import { genesisId } from '../protocol/ids.ts';
-import { clearRange, commit, maxBatchMessages, pagesOf } from './database.ts';
+import { clearRange, commit, damagedRecord, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
-import { isClosed, namedPoints } from './entry-points.ts';
+import { bereftPoints, isClosed, namedPoints } from './entry-points.ts';
 import type { NamingRecord } from './entry-points.ts';
-import { countMessages, isGiven, isSuccessor, seqBeforeNewest } from './epochs.ts';
+import { countMessages, firstGap, isGiven, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
   decodeRecord,
@@ -28,6 +27,8 @@ import {
 import type { Epoch, KeyRange, SeqRange } from './layout.ts';
 import { drawLogId, putEntryPoints } from './log-state.ts';
 import type { EntryPointChanges, LogState } from './log-state.ts';
+import type { PinChange, Pins } from './pins.ts';
+import type { Gone } from './sweep.ts';
 import type {
   BackwardsPage,
   EntryPoint,
@@ -44,6 +45,8 @@ const maxRecordsPerPage = 64;
 
 export type LogRecord = Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> & NamingRecord;
 
+type Stored = readonly StoredMessage[];
+
 export interface LogOptions {
   /** Every append is fsynced before it resolves. */
   readonly isSynced: boolean;
@@ -55,6 +58,7 @@ export class Log {
   readonly #options: LogOptions;
   readonly #state: LogState;
   readonly #entryPoints: Map<string, EntryPoint>;
+  readonly pins: Pins;
   #cutSeq: number;
   #clearedSeq: number;
   #epochs: readonly Epoch[];
@@ -69,6 +73,7 @@ export class Log {
     this.#state = state;
     this.#epochs = state.epochs;
     this.#entryPoints = state.entryPoints;
+    this.pins = state.pins;
     this.#cutSeq = state.cutSeq;
     this.#clearedSeq = state.clearedSeq;
     this.#lastSeq = state.cutSeq;
@@ -137,6 +142,12 @@ export class Log {
     return this.#entryPoints.get(key);
   }
 
+  /** What leaves the index. */
+  get gone(): Gone {
+    const { pins } = this;
+    return { cutSeq: this.#cutSeq, ...(pins.hasKept && { keptOf: (seqs) => pins.keptOf(seqs) }) };
+  }
+
   isClosed(point: EntryPoint): boolean {
     return isClosed(point, this.#closedBeforeMs);
   }
@@ -172,8 +183,11 @@ export class Log {
     this.#entryPoints.set(genesisKey, { ...genesis, neededSeq: seq });
   }
 
-  /** One batch, with what entry points are needed for. Gives seqs, and times that never go back. */
-  async append(records: readonly LogRecord[]): Promise<readonly StoredMessage[]> {
+  /**
+   * One batch, with what entry points are needed for. Gives seqs, and times that never go back. `returning`: those
+   * of them that were kept below the cut, and are so no longer.
+   */
+  async append(records: readonly LogRecord[], returning: Stored = []): Promise<Stored> {
     assert.ok(records.length <= maxBatchMessages, 'recovery reckons with smaller appends');
     const batch = this.#db.batch();
     let arrivalMs = this.#lastArrivalMs;
@@ -186,7 +200,9 @@ export class Log {
     points.delete(genesisKey);
     for (const record of stored) batch.put(messageKey(record.seq), encodeRecord(record));
     putEntryPoints(batch, points);
+    const dropped = this.pins.stage(batch, { drop: returning });
     await commit(batch, { sync: this.#options.isSynced });
+    dropped();
     this.#keepEntryPoints(points);
     this.needGenesis(genesisSeq);
     this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
@@ -201,6 +217,13 @@ export class Log {
     this.#keepEntryPoints(changes);
   }
 
+  async changePins(change: PinChange): Promise<void> {
+    const batch = this.#db.batch();
+    const changed = this.pins.stage(batch, change);
+    await commit(batch, { sync: true });
+    changed();
+  }
+
   #keepEntryPoints(changes: EntryPointChanges): void {
     for (const [key, point] of changes) {
       if (point === undefined) this.#entryPoints.delete(key);
@@ -208,17 +231,13 @@ export class Log {
     }
   }
 
-  /** Proven whole, which costs 1 us for 300 bytes. Throws STORE_RECORD_DAMAGED. */
+  /** Below the cut, what is kept. Proven whole, which costs 1 us for 300 bytes. Throws STORE_RECORD_DAMAGED. */
   getSync(seq: number): StoredMessage | undefined {
-    const value = seq > this.cutSeq ? this.#db.getSync(messageKey(seq)) : undefined;
+    const value = seq > this.cutSeq ? this.#db.getSync(messageKey(seq)) : this.pins.getSync(seq);
     if (value === undefined) return undefined;
     const record = decodeRecord(seq, value);
     if (record !== undefined && hasProvenBytes(record)) return record;
-    throw new TangleError(
-      'STORE_RECORD_DAMAGED',
-      `The stored message number ${seq} is damaged. Restore it with a backup, or index again to fetch it anew.`,
-      { details: { seq } },
-    );
+    throw damagedRecord(seq);
   }
 
   /** In the order of the seqs; undefined for what is not there or damaged. */
@@ -281,14 +300,9 @@ export class Log {
   /** The last seq before the first jump that no epoch explains, among the newest messages. Reads keys only. */
   async findGap(newestCount: number): Promise<number | undefined> {
     const fromSeq = this.seqBeforeNewest(newestCount, this.#lastSeq);
-    let previous = fromSeq > this.cutSeq ? undefined : fromSeq;
-    for await (const keys of pagesOf(this.#db.keys(this.#range(fromSeq)), keyPageSizes)) {
-      for (const seq of keys.map(seqOfKey)) {
-        if (previous !== undefined && !isSuccessor(this.#epochs, seq, previous)) return previous;
-        previous = seq;
-      }
-    }
-    return undefined;
+    const seqBefore = fromSeq > this.cutSeq ? undefined : fromSeq;
+    const walk = pagesOf(this.#db.keys(this.#range(fromSeq)), keyPageSizes);
+    return firstGap(this.#epochs, walk, seqBefore);
   }
 
   /**
@@ -306,7 +320,8 @@ export class Log {
       for (const key of keys) batch.del(key);
     }
     batch.put(epochKey(epoch.firstSeq), encodeEpoch(epoch));
-    const points = await this.#withoutLostChildren(keepSeq);
+    const [newest] = await this.readBackwards({ beforeSeq: keepSeq + 1, limit: 1 });
+    const points = bereftPoints(this.#entryPoints, newest?.arrivalMs ?? -1);
     putEntryPoints(batch, points);
     await commit(batch, { sync: true });
     this.#keepEntryPoints(points);
@@ -314,23 +329,13 @@ export class Log {
     this.#lastSeq = keepSeq;
   }
 
-  /** An entry point whose first child is lost is a tip again: else nothing could grow on it. */
-  async #withoutLostChildren(keepSeq: number): Promise<EntryPointChanges> {
-    const [newest] = await this.readBackwards({ beforeSeq: keepSeq + 1, limit: 1 });
-    const keptMs = newest?.arrivalMs ?? -1;
-    const bereft = [...this.#entryPoints].filter(
-      ([, point]) => (point.firstChildMs ?? -1) > keptMs,
-    );
-    return new Map(bereft.map(([key, point]) => [key, { ...point, firstChildMs: undefined }]));
-  }
-
   // ---- the cut ----
 
   /**
    * One batch, always fsynced, because what lies below is removed next. Epochs go that explain no number
-   * above the cut.
+   * above the cut; what is to be kept is copied.
    */
-  async moveCut(cutSeq: number, changes: EntryPointChanges): Promise<void> {
+  async moveCut(cutSeq: number, changes: EntryPointChanges, keep: Stored = []): Promise<void> {
     assert.ok(this.#clearedSeq === this.#cutSeq, 'the slice before this one is removed');
     assert.ok(cutSeq > this.#cutSeq && cutSeq < this.#lastSeq, 'the newest message stays');
     const newest = this.#epochs.findLastIndex(({ firstSeq }) => firstSeq <= cutSeq + 1);
@@ -339,7 +344,9 @@ export class Log {
     batch.put(logStateKey('cleared'), encodeNumber(this.#clearedSeq));
     for (const { firstSeq } of this.#epochs.slice(0, newest)) batch.del(epochKey(firstSeq));
     putEntryPoints(batch, changes);
+    const kept = this.pins.stage(batch, { keep });
     await commit(batch, { sync: true });
+    kept();
     this.#keepEntryPoints(changes);
     this.#epochs = this.#epochs.slice(newest);
     this.#cutSeq = cutSeq;

@@ -29,7 +29,9 @@ import {
 } from './layout.ts';
 import type { Network } from './layout.ts';
 import { drawLogId } from './log-state.ts';
+import { RebuiltPins } from './rebuild-pins.ts';
 import { RecentSeqs } from './recent-seqs.ts';
+import type { Pinned } from './salvage-pins.ts';
 import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
 
 export interface RebuildSource {
@@ -38,6 +40,7 @@ export interface RebuildSource {
   readonly cutSeq: number;
   /** By `idText`. Those that records name are kept up to date here. */
   readonly entryPoints: Map<string, EntryPoint>;
+  readonly pinned: Pinned;
   readonly openDatabase: OpenDatabase;
   readonly cacheBytes: number;
   /** For what was damaged: a parent that is nowhere becomes an entry point, and what comes twice is passed over. */
@@ -61,6 +64,7 @@ interface Made {
   readonly log: Database;
   readonly indexDb: Database;
   readonly index: Index;
+  readonly pins: RebuiltPins;
 }
 
 export class Rebuild implements AsyncDisposable {
@@ -68,6 +72,8 @@ export class Rebuild implements AsyncDisposable {
   readonly #log: Database;
   readonly #index: Index;
   readonly #indexDb: Database;
+  /** What it keeps below the cut comes first. */
+  readonly pins: RebuiltPins;
   readonly #recent = new RecentSeqs();
   #epoch: { readonly firstSeq: number; readonly logId: Buffer };
   #messageCount = 0;
@@ -81,6 +87,7 @@ export class Rebuild implements AsyncDisposable {
     this.#log = made.log;
     this.#indexDb = made.indexDb;
     this.#index = made.index;
+    this.pins = made.pins;
     this.#lastSeq = source.cutSeq;
     this.#epoch = { firstSeq: source.cutSeq + 1, logId: drawLogId() };
   }
@@ -106,7 +113,8 @@ export class Rebuild implements AsyncDisposable {
     );
     const index = opening.use(await Index.open(indexDb, cacheBytes / 8));
     await index.learnIds();
-    const rebuild = new Rebuild(source, { log, indexDb, index });
+    const pins = await RebuiltPins.open({ log, index }, source);
+    const rebuild = new Rebuild(source, { log, indexDb, index, pins });
     await index.settle(rebuild.#epoch.logId, source.cutSeq);
     const batch = log.batch();
     rebuild.#putEpoch(batch, rebuild.#epoch.firstSeq, source.cutSeq);
@@ -121,6 +129,7 @@ export class Rebuild implements AsyncDisposable {
     await this.#recall(decoded.flatMap(({ record, message }) => [record.id, ...message.parents]));
     const batch = this.#log.batch();
     const entries: IndexEntry[] = [];
+    const noted = this.pins.note(batch, records);
     for (const { record, message } of decoded) {
       const { seq, id, isLazy } = record;
       if (this.#recent.get(idText(id)) !== undefined) {
@@ -141,6 +150,7 @@ export class Rebuild implements AsyncDisposable {
       this.#lastSeq = seq;
     }
     await commit(batch, { sync: false });
+    noted();
     await this.#index.add(entries);
     this.#messageCount += entries.length;
     return undefined;
@@ -165,7 +175,9 @@ export class Rebuild implements AsyncDisposable {
     for (const id of parents) {
       const key = idText(id);
       const seq = this.#recent.get(key);
-      if (!this.#need(key, child, seq === undefined)) return undefined;
+      // What is kept below the cut is no parent by itself.
+      const isStored = seq !== undefined && seq > this.#source.cutSeq;
+      if (!this.#need(key, child, !isStored)) return undefined;
       if (seq !== undefined) seqs.push(seq);
       else if (key === idText(genesisId)) seqs.push(0);
     }

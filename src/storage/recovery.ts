@@ -1,9 +1,6 @@
 // What happens between opening the databases and serving from them: the two are brought to one truth.
 import { isCoded } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
-import { indexKeyOf } from '../protocol/message.ts';
 import { finishCut } from './cut.ts';
 import {
   damagedFiles,
@@ -13,6 +10,7 @@ import {
   maxBatchMessages,
   readOrDamaged,
 } from './database.ts';
+import { entriesOf } from './entries.ts';
 import { lastSeqUnder } from './epochs.ts';
 import {
   openIndexFolder,
@@ -21,14 +19,8 @@ import {
   undoHalfMade,
 } from './index-folder.ts';
 import type { IndexPlace } from './index-folder.ts';
-import type { Index, IndexEntry } from './index.ts';
-import {
-  hasProvenBytes,
-  idText,
-  layoutVersion,
-  minIndexRecordBytes,
-  minLogRecordBytes,
-} from './layout.ts';
+import type { Index } from './index.ts';
+import { hasProvenBytes, layoutVersion, minIndexRecordBytes, minLogRecordBytes } from './layout.ts';
 import type { Position } from './layout.ts';
 import type { Log } from './log.ts';
 import { findCutTable } from './tables.ts';
@@ -86,6 +78,7 @@ async function bringUp(log: Log, place: IndexPlace, options: RecoveryOptions): P
   }
   await index.settle(log.logId, index.position?.indexedUpToSeq ?? 0);
   await finishCut({ log, index });
+  await refillPins(log, index, options);
   await refill(log, index, options);
   await catchUp(log, index, options);
   opening.move();
@@ -141,8 +134,31 @@ async function refill(log: Log, index: Index, options: RecoveryOptions): Promise
   for await (const records of pagesFrom(log, fromSeq, upToSeq)) {
     const located = await index.locate(records.map(({ id }) => id));
     if (records.every(({ seq }, position) => located[position] === seq)) continue;
-    await index.add(await entriesOf(records, { log, index }, options.log), { sync: true });
+    await index.add(await entriesOf(records, { index, log }, tellDamaged(options)), { sync: true });
   }
+}
+
+/**
+ * The same for what is kept below the cut. Where anything may be missing all of it is looked at: it is bounded, and
+ * epochs tell nothing of numbers below the cut.
+ */
+async function refillPins(log: Log, index: Index, options: RecoveryOptions): Promise<void> {
+  const upToSeq = index.position?.indexedUpToSeq ?? 0;
+  let fromSeq = options.isSuspect ? 0 : Math.max(0, upToSeq - spotCheckMessages) + 1;
+  for (;;) {
+    const fromHere = { ...page, fromSeq };
+    const records = await readOrDamaged(log.location, () => log.pins.read(fromHere));
+    const last = records.at(-1);
+    if (last === undefined) return;
+    const located = await index.locate(records.map(({ id }) => id));
+    const isWhole = records.every(({ seq }, position) => located[position] === seq);
+    if (!isWhole) await index.add(await entriesOf(records, { index, log }, tellDamaged(options)));
+    fromSeq = last.seq + 1;
+  }
+}
+
+function tellDamaged({ log }: RecoveryOptions): (record: StoredMessage) => void {
+  return ({ seq }) => log.error({ seq }, 'a stored message is damaged');
 }
 
 /** Indexes the log above the watermark. */
@@ -151,7 +167,7 @@ async function catchUp(log: Log, index: Index, options: RecoveryOptions): Promis
   const total = log.countFrom(fromSeq);
   let done = 0;
   for await (const records of pagesFrom(log, fromSeq, log.lastSeq)) {
-    await index.add(await entriesOf(records, { log, index }, options.log));
+    await index.add(await entriesOf(records, { index, log }, tellDamaged(options)));
     done += records.length;
     options.onProgress?.(done, total);
   }
@@ -171,33 +187,4 @@ async function* pagesFrom(
     yield records;
     nextSeq = last.seq + 1;
   }
-}
-
-/** Damaged messages get no entries: they are not found, so they can be fetched again. */
-async function entriesOf(
-  records: readonly StoredMessage[],
-  { log, index }: { readonly log: Log; readonly index: Index },
-  logger: Logger,
-): Promise<readonly IndexEntry[]> {
-  const decoded = records.flatMap((record) => {
-    if (hasProvenBytes(record)) return [{ record, message: decodeMessage(record.bytes) }];
-    logger.error({ seq: record.seq }, 'a stored message is damaged');
-    return [];
-  });
-  const seqs = new Map(records.map(({ id, seq }) => [idText(id), seq]));
-  seqs.set(idText(genesisId), 0);
-  const parents = decoded.flatMap(({ message }) => message.parents);
-  const elsewhere = parents.filter((id) => !seqs.has(idText(id)));
-  for (const [position, seq] of (await index.locate(elsewhere)).entries()) {
-    const id = elsewhere[position];
-    // The index knows some that were pruned: those have no children there.
-    if (id !== undefined && seq !== undefined && seq > log.cutSeq) seqs.set(idText(id), seq);
-  }
-  return decoded.map(({ record: { seq, id, isLazy }, message }) => ({
-    seq,
-    id,
-    isLazy,
-    parentSeqs: message.parents.flatMap((parent) => seqs.get(idText(parent)) ?? []),
-    indexKey: indexKeyOf(message),
-  }));
 }

@@ -1,6 +1,7 @@
 // After a failed write: wait, look for room on the disk, open again. Reads go on until the moment itself.
 import type { TangleError } from '../errors.ts';
 import { isOutOfSpace, reopenNeedBytes } from './database.ts';
+import type { Shelves } from './append.ts';
 
 const minWaitMs = 100;
 const maxWaitMs = 10_000;
@@ -28,5 +29,17 @@ export async function reopenWhenPossible(failure: TangleError, deps: ReopenDeps)
       if (!isOutOfSpace(error)) throw error;
       needsSpace = true;
     }
+  }
+}
+
+/** Puts into memory what a reopening found beyond the messages that were acknowledged. */
+export async function recallTail({ log, view }: Shelves, acknowledgedSeq: number): Promise<void> {
+  let fromSeq = acknowledgedSeq + 1;
+  for (;;) {
+    const page = await log.read({ fromSeq, limit: 1_000, maxBytes: 4 * 1024 * 1024 });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    await view.facts(page.map(({ id }) => id));
+    fromSeq = last.seq + 1;
   }
 }

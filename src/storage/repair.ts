@@ -61,6 +61,7 @@ export async function repairStore(options: RepairOptions): Promise<RepairReport>
     network,
     cutSeq: state.cutSeq,
     entryPoints: state.entryPoints,
+    pinned: state.pins,
     openDatabase,
     cacheBytes: cacheBytes / 2,
     isLenient: true,
@@ -100,8 +101,12 @@ async function finish(
 }
 
 function isWithoutLoss(losses: LogLosses): boolean {
-  const { damaged, missing, mended, state, isUnreadable } = losses;
-  return damaged.count + missing.count + mended.count === 0 && state.length === 0 && !isUnreadable;
+  const { damaged, missing, mended, lostPins, state, isUnreadable } = losses;
+  return (
+    damaged.count + missing.count + mended.count + lostPins === 0 &&
+    state.length === 0 &&
+    !isUnreadable
+  );
 }
 
 const opener = (cacheBytes: number) => (location: string) =>

@@ -3,20 +3,30 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { messageIdHex } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import { openDatabase } from './database.ts';
 import { idText } from './layout.ts';
 import { openStore } from './open.ts';
 import type { StoreDeps, StoreOptions } from './open.ts';
 import { Rebuild } from './rebuild.ts';
 import type { Refused } from './rebuild.ts';
+import type { Pinned } from './salvage-pins.ts';
 import type { EntryPointRecord, StoredMessage } from './store.ts';
 
 export interface RestoreSource {
   readonly cutSeq: number;
   readonly lastSeq: number;
   readonly entryPoints: readonly EntryPointRecord[];
+  readonly pins?: RestoredPins | undefined;
   /** Rising seqs, ids that are the hashes of the bytes. What it throws ends the restore. */
   readonly records: AsyncIterable<readonly StoredMessage[]>;
+}
+
+export interface RestoredPins {
+  readonly ids: readonly MessageId[];
+  readonly indexKeys: readonly Uint8Array[];
+  /** What was kept below the cut. Is read to its end before `records`. */
+  readonly kept: AsyncIterable<readonly StoredMessage[]>;
 }
 
 export interface Restored {
@@ -40,19 +50,33 @@ export async function restoreStore(
     network,
     cutSeq,
     entryPoints: new Map(entryPoints.map(({ id, ...point }) => [idText(id), point])),
+    pinned: pinnedOf(source.pins),
     openDatabase,
     cacheBytes,
     isLenient: false,
   });
-  for await (const records of source.records) await addAll(rebuild, records);
+  for await (const kept of source.pins?.kept ?? []) {
+    await addOrRefuse(() => rebuild.pins.add(kept));
+  }
+  await addOrRefuse(() => rebuild.pins.index());
+  for await (const records of source.records) await addOrRefuse(() => rebuild.add(records));
   const { messageCount } = await rebuild.finish({ seenSeq: lastSeq });
   return { messageCount };
 }
 
-async function addAll(rebuild: Rebuild, records: readonly StoredMessage[]): Promise<void> {
+function pinnedOf(pins: RestoredPins | undefined): Pinned {
+  // How large they are tells the message itself.
+  const unknown = { keptSeq: 0, sizeBytes: 0 };
+  return {
+    ids: new Map((pins?.ids ?? []).map((id) => [idText(id), unknown])),
+    indexKeys: new Set((pins?.indexKeys ?? []).map(idText)),
+  };
+}
+
+async function addOrRefuse(add: () => Promise<Refused | undefined>): Promise<void> {
   let refused: Refused | undefined;
   try {
-    refused = await rebuild.add(records);
+    refused = await add();
   } catch (error) {
     if (!(error instanceof TangleError) || error.code.startsWith('STORE')) throw error;
     throw new TangleError('BACKUP_INVALID', `The file holds what is no message: ${error.message}`, {

@@ -25,6 +25,8 @@ import { newGenesis, refuseForeign, refuseNewer } from './log-state.ts';
 import type { Rebuild } from './rebuild.ts';
 import { salvage, salvageOne } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
+import { salvageKept, salvagedPins } from './salvage-pins.ts';
+import type { SalvagedPins } from './salvage-pins.ts';
 import { SeqRanges } from './seq-ranges.ts';
 import type { EntryPoint, StoredMessage } from './store.ts';
 
@@ -34,6 +36,7 @@ export interface SalvagedState extends SalvageReport {
   readonly cutSeq: number;
   readonly epochs: readonly Epoch[];
   readonly entryPoints: Map<string, EntryPoint>;
+  readonly pins: SalvagedPins;
   /** What of it was lost and set as well as can be. */
   readonly mended: readonly string[];
 }
@@ -45,6 +48,8 @@ export interface LogLosses {
   readonly missing: SeqRanges;
   /** Messages that are whole, but whose flags and arrival time were lost. */
   readonly mended: SeqRanges;
+  /** How many messages that were pinned and kept below the cut are lost. */
+  readonly lostPins: number;
   /** What the log no longer knew about itself. */
   readonly state: readonly string[];
   /** LevelDB could not read some of the files. */
@@ -75,7 +80,9 @@ export async function salvagedState(db: Database, network: Network): Promise<Sal
     entryPoints.set(idText(genesisId), newGenesis);
     mended.push('genesis');
   }
-  return { ...report, cutSeq, epochs, entryPoints, mended };
+  const pins = await salvagedPins(db, report);
+  if (pins.strangeKeys.length > 0) mended.push('pins');
+  return { ...report, cutSeq, epochs, entryPoints, pins, mended };
 }
 
 async function salvagedEpochs(db: Database, report: SalvageReport): Promise<Epoch[]> {
@@ -119,6 +126,7 @@ export async function salvageLog(
   const report: SalvageReport = { isUnreadable: state.isUnreadable };
   const walker = new LogWalker(state);
   const indexedSeq = indexDb === undefined ? 0 : await indexedUpTo(indexDb);
+  const kept = await salvageKept(logDb, { pins: state.pins, rebuild, report });
   for await (const page of salvage(logDb, messageRange(state.cutSeq + 1, Infinity), report)) {
     await rebuild.add(page.flatMap(([key, value]) => walker.next(key, value) ?? []));
     onProgress(walker.lastSeq - state.cutSeq, Math.max(indexedSeq, walker.lastSeq) - state.cutSeq);
@@ -128,7 +136,8 @@ export async function salvageLog(
     damaged: walker.damaged,
     missing: walker.missing,
     mended: walker.mended,
-    state: state.mended,
+    lostPins: kept.lostPins,
+    state: kept.isMiscounted ? [...state.mended, 'pins'] : state.mended,
     isUnreadable: report.isUnreadable,
     seenSeq: Math.max(indexedSeq, walker.lastSeq, (state.epochs.at(-1)?.firstSeq ?? 1) - 1),
   };

@@ -65,8 +65,35 @@ export interface CutWish {
   readonly upToSeq: number;
   /** Stay solid as entry points, whether or not anything names them: the tips. */
   readonly keepIds?: readonly MessageId[] | undefined;
+  /** What pinned messages may take; of those whose indexation key is pinned no more are kept. No limit when undefined. */
+  readonly maxPinnedBytes?: number | undefined;
   /** Sees what goes before it goes. When it fails, nothing does. */
   readonly before?: ((records: readonly StoredMessage[]) => Promise<void>) | undefined;
+}
+
+/** One message, or all that have an indexation key. */
+export type PinTarget = { readonly id: MessageId } | { readonly indexKey: Uint8Array };
+
+export interface PinTotals {
+  /** Messages that were pruned, and kept. */
+  readonly keptCount: number;
+  /** Of their records, and of the messages above the cut that are pinned by id. */
+  readonly usedBytes: number;
+  /** Not kept for want of room though their indexation key is pinned, since the start. */
+  readonly missedCount: number;
+}
+
+export interface PinnedMessage {
+  readonly id: MessageId;
+  /** What its record takes. */
+  readonly sizeBytes: number;
+  /** `kept`: it was pruned. `missing`: it was lost, and is kept again should it come. */
+  readonly state: 'stored' | 'kept' | 'missing';
+}
+
+export interface PinList {
+  readonly messages: readonly PinnedMessage[];
+  readonly indexKeys: readonly Uint8Array[];
 }
 
 /** What one slice took away. */
@@ -99,6 +126,7 @@ export interface Store extends AsyncDisposable {
   readonly cutSeq: number;
   readonly messageCount: number;
   readonly entryPointCount: number;
+  readonly pinTotals: PinTotals;
   state(): StoreState;
 
   /**
@@ -116,6 +144,19 @@ export interface Store extends AsyncDisposable {
    * nothing was left to cut.
    */
   cut(wish: CutWish): Promise<CutSlice | undefined>;
+  /**
+   * Pinned messages stay readable when they are cut: by id, by key, as children and with their children. They are no
+   * parents for that. Pinning again changes nothing. Throws MESSAGE_NOT_FOUND, MESSAGE_PRUNED, TOO_MANY_PINS, PINS_FULL.
+   */
+  pin(target: PinTarget, maxPinnedBytes: number): Promise<void>;
+  /** What was kept for that pin alone is gone when it resolves. Throws PIN_UNKNOWN. */
+  unpin(target: PinTarget): Promise<void>;
+  /** At most 1 000 of each. */
+  listPins(): Promise<PinList>;
+  /** Whether a message was pruned and is kept for a pin. */
+  isKept(id: MessageId): boolean;
+  /** Of what is kept below the cut, ascending; as `readLog`. */
+  readKept(page: LogPage): Promise<readonly StoredMessage[]>;
   /** The seq above which the newest `count` messages lie. */
   seqBeforeNewest(count: number): number;
   /** The newest message that arrived before that time; the cut when none did. Some 25 reads. */

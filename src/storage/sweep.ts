@@ -35,8 +35,12 @@ const pageSizes = { first: entriesPerPage, next: entriesPerPage };
 /** More than a page has. */
 const highWaterMarkBytes = 512 * 1024;
 
-/** Whether nothing is left of the message with that number. */
-export type IsGone = (seq: number) => boolean;
+/** Whether nothing is left of the messages with those numbers. */
+export interface Gone {
+  readonly cutSeq: number;
+  /** Of these, what can be read though it was cut. Absent while that is nothing. */
+  readonly keptOf?: (seqs: readonly number[]) => Promise<ReadonlySet<number>>;
+}
 
 /** These pieces, which are neighbours, are to be rid of what was pruned up to there. */
 export interface SweepJob {
@@ -90,20 +94,22 @@ export class Sweep {
    * Removes what is gone of the next entries after a key. Between two appends, because a message that was pruned
    * may come again. Returns where to go on, undefined at the end.
    */
-  async page(
-    job: SweepJob,
-    after: Buffer | undefined,
-    isGone: IsGone,
-  ): Promise<Buffer | undefined> {
+  async page(job: SweepJob, after: Buffer | undefined, gone: Gone): Promise<Buffer | undefined> {
     const { gte, lt } = rangeOf(job);
     const range = after === undefined ? { gte, lt } : { gt: after, lt };
     const walk = this.#db.iterator({ ...range, limit: entriesPerPage, highWaterMarkBytes });
-    const isGoneEntry = judgeOf(job.firstPiece, isGone);
+    const seqsOf = seqsIn(job.firstPiece);
     const batch = this.#db.batch();
     let count = 0;
     let lastKey: Buffer | undefined;
     for await (const page of pagesOf(walk, pageSizes)) {
-      for (const [key, value] of page) if (isGoneEntry(key, value)) batch.del(key);
+      const seqs = page.map(([key, value]) => seqsOf(key, value));
+      const isCut = (seq: number): boolean => seq > 0 && seq <= gone.cutSeq;
+      const kept = await gone.keptOf?.(seqs.flat().filter(isCut));
+      for (const [position, [key]] of page.entries()) {
+        if (seqs[position]?.some((seq) => isCut(seq) && kept?.has(seq) !== true) === true)
+          batch.del(key);
+      }
       count += page.length;
       lastKey = page.at(-1)?.[0];
     }
@@ -155,8 +161,9 @@ function rangeOf({ firstPiece, lastPiece, cutSeq }: SweepJob): KeyRange {
   return { gte, lt: idPieceRange(lastPiece, idPieces).lt };
 }
 
-function judgeOf(piece: number, isGone: IsGone): (key: Buffer, value: Buffer) => boolean {
-  if (piece === indexationPiece) return (key) => isGone(seqOfKey(key));
-  if (piece === childrenPiece) return (key) => isGone(parentOfChildKey(key) || seqOfKey(key));
-  return (_, value) => isGone(decodeNumber(value));
+/** The messages that an entry is about. */
+function seqsIn(piece: number): (key: Buffer, value: Buffer) => number[] {
+  if (piece === indexationPiece) return (key) => [seqOfKey(key)];
+  if (piece === childrenPiece) return (key) => [parentOfChildKey(key), seqOfKey(key)];
+  return (_, value) => [decodeNumber(value)];
 }

@@ -11,6 +11,7 @@ import {
   idOfKey,
   indexSpaces,
   parentOfChildKey,
+  pinKey,
   seqOfKey,
   spaceRange,
 } from './layout.ts';
@@ -20,6 +21,7 @@ import type { Verified } from './verify-log.ts';
 import type { VerifiedState } from './verify-state.ts';
 
 type Counted = keyof Verified['expected'];
+type Entry = readonly [key: Buffer, value: Buffer];
 
 export async function verifyIndex(
   state: VerifiedState,
@@ -58,8 +60,9 @@ class Counter {
     const { faults, notes } = this.#state.findings;
     let liveCount = 0;
     for await (const page of salvage(db, spaceRange(indexSpaces[space]), report)) {
+      const keptSeqs = await this.#keptIn(space, page);
       for (const [key, value] of page) {
-        if (this.#isLive(space, key, value)) liveCount += 1;
+        if (this.#isLive(space, [key, value], keptSeqs)) liveCount += 1;
         else if (!this.#isUnswept(space, key, value)) notes.add('index-stale');
       }
       this.#done += page.length;
@@ -84,12 +87,20 @@ class Counter {
     return this.#state.findings.faults.list().find((found) => found.kind === kind)?.count ?? 0;
   }
 
+  /** Of the seqs below the cut, those that are kept for pins. */
+  async #keptIn(space: Counted, page: readonly Entry[]): Promise<ReadonlySet<number>> {
+    const { cutSeq, indexedUpToSeq, logDb } = this.#state;
+    const highestSeq = Math.min(cutSeq, indexedUpToSeq);
+    const seqs = page.flatMap((entry) => seqsOf(space, entry)).filter((seq) => seq <= highestSeq);
+    if (seqs.length === 0) return new Set();
+    const found = await logDb.hasMany(seqs.map(pinKey)).catch(() => []);
+    return new Set(seqs.filter((_, position) => found[position]));
+  }
+
   /** Points at messages that are there and that the index must know. */
-  #isLive(space: Counted, key: Buffer, value: Buffer): boolean {
-    if (space === 'ids') return value.length === 8 && this.#isThere(decodeNumber(value));
-    if (space === 'indexation') return this.#isThere(seqOfKey(key));
-    const parentSeq = parentOfChildKey(key);
-    return this.#isThere(seqOfKey(key)) && (parentSeq === 0 || this.#isThere(parentSeq));
+  #isLive(space: Counted, entry: Entry, keptSeqs: ReadonlySet<number>): boolean {
+    const seqs = seqsOf(space, entry);
+    return seqs.length > 0 && seqs.every((seq) => this.#isThere(seq) || keptSeqs.has(seq));
   }
 
   /** Of what was pruned: a sweep removes it. */
@@ -105,6 +116,14 @@ class Counter {
     const lastSeq = Math.min(this.#verified.lastSeq, indexedUpToSeq);
     return seq > cutSeq && seq <= lastSeq && isGiven(epochs, seq);
   }
+}
+
+/** The messages that an entry points at; the genesis is none. */
+function seqsOf(space: Counted, [key, value]: Entry): number[] {
+  if (space === 'ids') return value.length === 8 ? [decodeNumber(value)] : [];
+  if (space === 'indexation') return [seqOfKey(key)];
+  const parentSeq = parentOfChildKey(key);
+  return parentSeq === 0 ? [seqOfKey(key)] : [seqOfKey(key), parentSeq];
 }
 
 async function verifyPending(

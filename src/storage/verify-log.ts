@@ -2,18 +2,12 @@
 import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { indexKeyOf } from '../protocol/message.ts';
 import type { Message } from '../protocol/message.ts';
-import type { Database } from './database.ts';
 import { countMessages, isSuccessor } from './epochs.ts';
 import {
-  childKey,
-  decodeNumber,
   decodeRecord,
   hasProvenBytes,
-  idKey,
   idText,
-  indexationKey,
   logSpaces,
   messageKey,
   seqOfKey,
@@ -23,7 +17,9 @@ import { RecentSeqs } from './recent-seqs.ts';
 import { salvage } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import type { StoredMessage } from './store.ts';
-import { manyOr, noteUnreadable } from './verify-state.ts';
+import { EntryCheck, located } from './verify-entries.ts';
+import type { EntryCounts, Item } from './verify-entries.ts';
+import { noteUnreadable } from './verify-state.ts';
 import type { VerifiedState } from './verify-state.ts';
 
 const genesisKey = idText(genesisId);
@@ -32,12 +28,7 @@ export interface Verified {
   readonly messageCount: number;
   readonly lastSeq: number;
   /** What the index must have of these messages, no less and no more. */
-  readonly expected: { ids: number; children: number; indexation: number };
-}
-
-interface Item {
-  readonly record: StoredMessage;
-  readonly message: Message;
+  readonly expected: EntryCounts;
 }
 
 export async function verifyLog(
@@ -77,14 +68,19 @@ async function walkStrays(
 class LogWalk implements Verified {
   readonly #state: VerifiedState;
   readonly #recent = new RecentSeqs();
-  readonly expected = { ids: 0, children: 0, indexation: 0 };
+  readonly #entries: EntryCheck;
   messageCount = 0;
   lastSeq: number;
   #lastArrivalMs = 0;
 
   constructor(state: VerifiedState) {
     this.#state = state;
+    this.#entries = new EntryCheck(state);
     this.lastSeq = state.cutSeq;
+  }
+
+  get expected(): Verified['expected'] {
+    return this.#entries.expected;
   }
 
   async take(page: readonly (readonly [Buffer, Buffer])[]): Promise<void> {
@@ -92,7 +88,7 @@ class LogWalk implements Verified {
     await this.#recall(items);
     for (const { record } of items) this.#recent.add(idText(record.id), record.seq);
     const indexed = items.filter(({ record }) => record.seq <= this.#state.indexedUpToSeq);
-    await this.#verifyIndexed(indexed, this.#verifyParents(items));
+    await this.#entries.verify(indexed, this.#verifyParents(items));
   }
 
   #next(key: Buffer, value: Buffer): Item | undefined {
@@ -143,7 +139,7 @@ class LogWalk implements Verified {
       const key = idText(parent);
       if (!own.has(key) && this.#recent.get(key) === undefined) unknown.set(key, parent);
     }
-    for (const [key, seq] of await located([...unknown.values()], indexDb, this.#state)) {
+    for (const [key, seq] of await located([...unknown.values()], this.#state)) {
       this.#recent.add(key, seq);
     }
   }
@@ -161,73 +157,29 @@ class LogWalk implements Verified {
   }
 
   #parentSeq({ seq }: StoredMessage, parent: MessageId): number | undefined {
-    const { findings, entryPoints, indexDb } = this.#state;
+    const { findings, entryPoints, cutSeq } = this.#state;
     const key = idText(parent);
-    const parentSeq = this.#recent.get(key);
-    const point = entryPoints.get(key);
+    const parentSeq = this.#recent.get(key) ?? 0;
     const what = `number ${seq} names ${messageIdHex(parent)}`;
-    if (parentSeq !== undefined && parentSeq < seq) return parentSeq;
+    const isStored = parentSeq > cutSeq;
+    if (isStored && parentSeq < seq) return parentSeq;
+    const point = entryPoints.get(key);
     if (point === undefined) {
-      if (parentSeq !== undefined) findings.faults.add('parent-later', what);
-      else if (indexDb === undefined) findings.notes.add('parents-unchecked');
-      else findings.faults.add('parent-missing', what);
+      this.#tellNotSolid(isStored, what);
       return undefined;
     }
     // Of the genesis the index tells.
     if (key === genesisKey) return 0;
     if (point.neededSeq < seq) findings.faults.add('entry-point', what);
-    return undefined;
+    // One that is kept below the cut has its children in the index.
+    return isStored || parentSeq === 0 ? undefined : parentSeq;
   }
 
-  async #verifyIndexed(
-    items: readonly Item[],
-    parentSeqs: ReadonlyMap<number, readonly number[]>,
-  ): Promise<void> {
-    const { indexDb, findings } = this.#state;
-    if (indexDb === undefined) return;
-    const { faults } = findings;
-    const seqs = await manyOr(
-      indexDb,
-      items.map(({ record }) => idKey(record.id)),
-      this.#state,
-    );
-    for (const [position, { record }] of items.entries()) {
-      const found = seqs[position];
-      if (found === undefined) faults.add('id-missing', `number ${record.seq}`);
-      else if (decodeNumber(found) !== record.seq) faults.add('id-wrong', `number ${record.seq}`);
-    }
-    this.expected.ids += items.length;
-    const children = items.flatMap(({ record }) =>
-      (parentSeqs.get(record.seq) ?? []).map((parentSeq) => ({ parentSeq, record })),
-    );
-    const childKeys = children.map(({ parentSeq, record: { isLazy, seq } }) =>
-      childKey(parentSeq, isLazy, seq),
-    );
-    const known = await manyOr(indexDb, childKeys, this.#state);
-    for (const [position, { parentSeq, record }] of children.entries()) {
-      const what = `number ${record.seq} of parent ${parentSeq}`;
-      if (known[position] === undefined) faults.add('child-missing', what);
-    }
-    this.expected.children += children.length;
-    await this.#verifyIndexation(indexDb, items);
-  }
-
-  async #verifyIndexation(indexDb: Database, items: readonly Item[]): Promise<void> {
-    const keyed = items.flatMap(({ record, message }) => {
-      const indexKey = indexKeyOf(message);
-      return indexKey === undefined ? [] : [{ record, key: indexationKey(indexKey, record.seq) }];
-    });
-    const ids = await manyOr(
-      indexDb,
-      keyed.map(({ key }) => key),
-      this.#state,
-    );
-    for (const [position, { record }] of keyed.entries()) {
-      const id = ids[position];
-      if (id !== undefined && Buffer.compare(id, record.id) === 0) continue;
-      this.#state.findings.faults.add('indexation-missing', `number ${record.seq}`);
-    }
-    this.expected.indexation += keyed.length;
+  #tellNotSolid(isStored: boolean, what: string): void {
+    const { faults, notes } = this.#state.findings;
+    if (isStored) faults.add('parent-later', what);
+    else if (this.#state.indexDb === undefined) notes.add('parents-unchecked');
+    else faults.add('parent-missing', what);
   }
 
   /** Of what the index knew of the end. */
@@ -239,29 +191,4 @@ class LogWalk implements Verified {
       findings.faults.add('gap', `after number ${this.lastSeq}`, indexedUpToSeq - this.lastSeq);
     }
   }
-}
-
-/** Where the log has these, by `idText`. */
-async function located(
-  ids: readonly MessageId[],
-  indexDb: Database,
-  state: VerifiedState,
-): Promise<readonly [key: string, seq: number][]> {
-  const seqs = await manyOr(indexDb, ids.map(idKey), state);
-  const hits = ids.flatMap((id, position): [string, number][] => {
-    const value = seqs[position];
-    return value === undefined ? [] : [[idText(id), decodeNumber(value)]];
-  });
-  const values = await manyOr(
-    state.logDb,
-    hits.map(([, seq]) => messageKey(seq)),
-    state,
-  );
-  return hits.filter(([key, seq], position) => {
-    const value = values[position];
-    if (value === undefined || seq <= state.cutSeq) return false;
-    const record = decodeRecord(seq, value);
-    // Of a damaged one it was said that it is damaged.
-    return record === undefined || idText(record.id) === key;
-  });
 }

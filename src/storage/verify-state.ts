@@ -19,6 +19,8 @@ import {
 import type { Epoch, LogStateName, Network } from './layout.ts';
 import { salvage, salvageOne } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
+import { salvagedPins } from './salvage-pins.ts';
+import type { SalvagedPins } from './salvage-pins.ts';
 import type { EntryPoint } from './store.ts';
 
 export interface VerifiedState {
@@ -32,6 +34,7 @@ export interface VerifiedState {
   readonly entryPoints: ReadonlyMap<string, EntryPoint>;
   /** What lies above it the index need not know. */
   readonly indexedUpToSeq: number;
+  readonly pins: SalvagedPins;
 }
 
 type Opened = Pick<VerifiedState, 'logDb' | 'indexDb' | 'network' | 'findings'>;
@@ -50,9 +53,11 @@ export async function readVerifiedState(opened: Opened): Promise<VerifiedState> 
   for await (const page of salvage(logDb, spaceRange(logSpaces.entryPoints), report)) {
     for (const [key, value] of page) entryPoints.set(idText(idOfKey(key)), decodeEntryPoint(value));
   }
+  const pins = await salvagedPins(logDb, report);
+  for (const key of pins.strangeKeys) findings.faults.add('pin-damaged', key.toString('hex'));
   noteUnreadable(report, findings);
   const indexedUpToSeq = await positionOf(opened, epochs);
-  return { ...opened, cutSeq, epochs, entryPoints, indexedUpToSeq };
+  return { ...opened, cutSeq, epochs, entryPoints, indexedUpToSeq, pins };
 }
 
 /** Returns the cut. */

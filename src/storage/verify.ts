@@ -19,6 +19,7 @@ import { lockedBy } from './lock.ts';
 import { findCutTable } from './tables.ts';
 import { verifyIndex } from './verify-index.ts';
 import { verifyLog } from './verify-log.ts';
+import { verifyPins } from './verify-pins.ts';
 import { readVerifiedState } from './verify-state.ts';
 import { lookForHoles } from './write-ahead.ts';
 
@@ -66,6 +67,7 @@ export async function verifyStore(options: VerifyOptions): Promise<VerifyReport>
   if (indexDb !== undefined) opened.use(indexDb);
   const state = await readVerifiedState({ logDb, indexDb, network, findings });
   const verified = await verifyLog(state, (done, total) => onProgress('log', done, total));
+  await verifyPins(state, verified.expected);
   await verifyIndex(state, verified, (done, total) => onProgress('index', done, total));
   const { messageCount, lastSeq } = verified;
   return { messageCount, lastSeq, cutSeq: state.cutSeq, ...listsOf(findings) };

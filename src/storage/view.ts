@@ -3,7 +3,7 @@
 import { genesisId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Index } from './index.ts';
-import { idText } from './layout.ts';
+import { decodeRecord, idText } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
 import type { EntryPoint, Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
@@ -134,12 +134,44 @@ export class View {
     if (parentSeq === undefined || limit <= 0) return children;
     const size = Math.min(limit, maxChildrenPerPage);
     const sizes = { first: size, next: size };
-    for await (const seqs of this.#index.childPages(this.#family(parentSeq), 'all', sizes)) {
-      const records = await this.#log.getMany(seqs);
+    const family = this.#log.pins.hasKept ? { parentSeq, afterSeq: 0 } : this.#family(parentSeq);
+    for await (const seqs of this.#index.childPages(family, 'all', sizes)) {
+      const records = await this.#readable(seqs);
       children.push(...records.flatMap((record) => record?.id ?? []));
       if (children.length >= limit) break;
     }
     return children.slice(0, limit);
+  }
+
+  /** As they are stored, or kept below the cut. */
+  async #readable(seqs: readonly number[]): Promise<readonly (StoredMessage | undefined)[]> {
+    const records = await this.#log.getMany(seqs);
+    const { pins } = this.#log;
+    if (!pins.hasKept || !records.includes(undefined)) return records;
+    const kept = await pins.getMany(seqs);
+    return records.map((record, position) => record ?? kept[position]);
+  }
+
+  /** Whether it was pruned and is kept. Costs nothing while nothing is. */
+  isKept(id: MessageId): boolean {
+    const { pins } = this.#log;
+    const seq = pins.hasKept ? this.#index.locateSync(id) : undefined;
+    const value = seq === undefined ? undefined : pins.getSync(seq);
+    return value !== undefined && carries(decodeRecord(seq ?? 0, value), id);
+  }
+
+  /**
+   * Of these, the records of those that were pruned and kept. Such a message can be read, but it is no parent: to all
+   * that asks for facts it is as gone as any that was pruned.
+   */
+  async keptOf(ids: readonly MessageId[]): Promise<readonly StoredMessage[]> {
+    if (!this.#log.pins.hasKept) return [];
+    const seqs = (await this.#index.locate(ids)).map((seq = 0) => seq);
+    const records = await this.#log.pins.getMany(seqs);
+    return ids.flatMap((id, position) => {
+      const record = records[position];
+      return carries(record, id) ? [record] : [];
+    });
   }
 
   async findByIndex(
@@ -152,9 +184,34 @@ export class View {
     const size = Math.min(limit, maxFoundPerPage);
     for await (const page of this.#index.foundPages(key, between, size)) {
       found.push(...page.filter(({ seq }) => this.#log.isStored(seq)));
+      if (found.length >= limit) return found.slice(0, limit);
+    }
+    const { pins } = this.#log;
+    if (pins.hasKept) found.push(...(await this.#findKept(key, { limit, beforeSeq })));
+    return found.slice(0, limit);
+  }
+
+  /**
+   * Below the cut the index has more than what is kept, and of a key that is not pinned perhaps much more: so only
+   * what is pinned by id is looked up there.
+   */
+  async #findKept(
+    key: Uint8Array,
+    { limit, beforeSeq }: { readonly limit: number; readonly beforeSeq: number },
+  ): Promise<readonly FoundMessage[]> {
+    const { pins, cutSeq } = this.#log;
+    const isBefore = (seq: number): boolean => seq < beforeSeq;
+    if (!pins.hasIndexKey(key)) {
+      return this.#index.foundAmong(key, pins.keptSeqsOfIds.filter(isBefore));
+    }
+    const found: FoundMessage[] = [];
+    const between = { afterSeq: 0, beforeSeq: Math.min(beforeSeq, cutSeq + 1) };
+    for await (const page of this.#index.foundPages(key, between, maxFoundPerPage)) {
+      const kept = await pins.keptOf(page.map(({ seq }) => seq));
+      found.push(...page.filter(({ seq }) => kept.has(seq)));
       if (found.length >= limit) break;
     }
-    return found.slice(0, limit);
+    return found;
   }
 }
 

@@ -216,9 +216,12 @@ export class Intake implements AsyncDisposable {
   ): readonly Candidate[] {
     return examined.filter((candidate) => {
       // Whoever asks for a message that was pruned wants to read it again; a neighbour only says that it has it.
-      const { key } = candidate;
-      if (tickets.isOnlyOfPeers(key) ? book.isSolid(key) : book.isStored(key)) {
-        tickets.settle(candidate.key, { kind: 'known', id: candidate.id });
+      const { id, key } = candidate;
+      const isKnown = tickets.isOnlyOfPeers(key)
+        ? book.isSolid(key)
+        : book.isStored(key) || this.#deps.store.isKept(id);
+      if (isKnown) {
+        tickets.settle(key, { kind: 'known', id });
         return false;
       }
       if (!this.#solidifier.has(candidate.key)) return true;

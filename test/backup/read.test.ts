@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { encodeChunk, fileHead, readChunks } from '../../src/backup/container.ts';
+import { chunkTypes, encodeChunk, fileHead, readChunks } from '../../src/backup/container.ts';
 import type { Chunk, ChunkType } from '../../src/backup/container.ts';
 import { readBackup } from '../../src/backup/read.ts';
 import type { BackupPart } from '../../src/backup/read.ts';
@@ -12,8 +12,10 @@ import { writeBackup } from '../../src/backup/write.ts';
 import type { TangleError } from '../../src/errors.ts';
 import { silentLogger } from '../../src/log.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import { maxPins } from '../../src/storage/pinning.ts';
 import { restoreStore } from '../../src/storage/restore.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { verifyStore } from '../../src/storage/verify.ts';
 import { collect } from '../support/collect.ts';
 import { aFolder } from '../support/folder.ts';
 import { Grower, aRecord, expectConsistent, network, openTestStore } from '../storage/support.ts';
@@ -38,17 +40,19 @@ async function refusal(file: Buffer): Promise<TangleError> {
 async function restore(file: Buffer, dataDir: string): Promise<number> {
   const parts = await partsOf(file);
   const head = parts.find((part) => part.kind === 'head')!.head;
-  async function* records() {
+  async function* recordsOf(kind: 'records' | 'kept') {
     for await (const part of readBackup(Readable.from([file]))) {
-      if (part.kind === 'records') yield part.records;
+      if (part.kind === kind) yield part.records;
     }
   }
+  const pinned = parts.find((part) => part.kind === 'pinned')?.pinned;
   const { messageCount } = await restoreStore(
     { dataDir, durability: 'power-loss', network, cacheBytes: 4 << 20 },
     {
       ...head,
       entryPoints: parts.flatMap((part) => (part.kind === 'entryPoints' ? part.entryPoints : [])),
-      records: records(),
+      pins: { ids: [], indexKeys: [], ...pinned, kept: recordsOf('kept') },
+      records: recordsOf('records'),
     },
     { log: silentLogger },
   );
@@ -97,6 +101,39 @@ describe('a backup', () => {
     expect(await store.facts([gone.id, genesisId])).toEqual([undefined, undefined]);
     expect(store.get(kept.id)).toMatchObject({ seq: 61, arrivalMs: kept.arrivalMs });
     await store.append([grower.next()]);
+  });
+
+  it('holds what is pinned, and what is kept of it below the cut', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    const indexKey = Buffer.from('index 1');
+    let file: Buffer = Buffer.alloc(0);
+    {
+      await using store = await openTestStore(join(folder.path, 'first'));
+      await store.append(grower.many(100));
+      const [kept, above] = [grower.records[8]!, grower.records[50]!];
+      for (const target of [kept, above, { indexKey }]) await store.pin(target, Infinity);
+      await store.cut({ upToSeq: 40 });
+      file = await backupOf(store);
+    }
+    const target = join(folder.path, 'second');
+    await restore(file, target);
+    {
+      await using store = await openTestStore(target);
+      await expectConsistent(store);
+      expect(store.get(grower.records[8]!.id)).toMatchObject({ seq: 9, arrivalMs: 1_008 });
+      expect(await store.findByIndex(indexKey, { limit: 100 })).toHaveLength(33);
+      const { messages, indexKeys } = await store.listPins();
+      expect(messages.map(({ state }) => state).toSorted()).toEqual(['kept', 'stored']);
+      expect(indexKeys).toEqual([indexKey]);
+      expect(store.pinTotals).toMatchObject({ keptCount: 14 });
+      await store.cut({ upToSeq: 60 });
+      expect(store.get(grower.records[50]!.id)?.seq).toBe(51);
+      await expectConsistent(store);
+    }
+    const verifyOptions = { network, cacheBytes: 4 << 20, onProgress: () => undefined };
+    const { faults } = await verifyStore({ ...verifyOptions, dataDir: target });
+    expect(faults).toEqual([]);
   });
 
   it('keeps numbers that jump', async () => {
@@ -175,7 +212,9 @@ describe('a backup', () => {
 function pick(store: Store) {
   const { logId, lastSeq, cutSeq, messageCount } = store;
   const readEntryPoints: Store['readEntryPoints'] = (page) => store.readEntryPoints(page);
-  return { logId, lastSeq, cutSeq, messageCount, readEntryPoints };
+  const readKept: Store['readKept'] = (page) => store.readKept(page);
+  const listPins: Store['listPins'] = () => store.listPins();
+  return { logId, lastSeq, cutSeq, messageCount, readEntryPoints, readKept, listPins };
 }
 
 async function aBackup(count = 5): Promise<{ file: Buffer; chunks: Chunk[] }> {
@@ -218,6 +257,27 @@ describe('a backup is refused', () => {
     const [head, points, , end] = stored(chunks) as [Buffer, Buffer, Buffer, Buffer];
     const file = fileOf([head, points, other.chunks[2]!.stored, end]);
     expect((await refusal(file)).message).toContain('not as it was written');
+  });
+
+  it('when a chunk of pins names nothing, or too much', async () => {
+    const { chunks } = await aBackup();
+    const [head, points, records, end] = stored(chunks) as [Buffer, Buffer, Buffer, Buffer];
+    const many = Array.from({ length: maxPins.indexKeys + 1 }, (_, n) => Buffer.from(`key ${n}`));
+    const payloads = [
+      Buffer.of(),
+      Buffer.of(3),
+      Buffer.of(1, 1, 32, 5),
+      Buffer.of(1, 1, 1, 5),
+      Buffer.of(1, 2, 0),
+      Buffer.concat([Buffer.of(1, 2, 65), Buffer.alloc(65)]),
+      Buffer.concat([Buffer.of(1), ...many.flatMap((key) => [Buffer.of(2, key.length), key])]),
+      Buffer.concat([Buffer.of(2), encodeRecords([{ ...aRecord(), seq: 1 }])]),
+    ];
+    for (const payload of payloads) {
+      const pins = await encodeChunk(chunkTypes.pins, payload);
+      const { code } = await refusal(fileOf([head, points, pins, records, end]));
+      expect(code).toBe('BACKUP_INVALID');
+    }
   });
 
   it('when a chunk is of no kind that there is', async () => {

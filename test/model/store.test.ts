@@ -1,7 +1,8 @@
-// Random sequences of attach, arrive (in any order), prune and restart on a real door and a real store, against
+// Random sequences of attach, arrive (in any order), pin, unpin, prune and restart on a real door and a real store, against
 // a model in memory that knows only the rules. A failure prints its seed and the shortest sequence.
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import type { TangleError } from '../../src/errors.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
@@ -28,7 +29,24 @@ class Model {
   readonly points = new Map<string, number>([[genesisKey, 0]]);
   /** Ids of the parents that each waits for. */
   readonly waiting = new Map<string, Set<string>>();
+  /** Ids and indexes. */
+  readonly pinned = new Set<string>();
+  /** Seqs of what was pruned and can be read, because it is pinned. It is no parent for that. */
+  readonly kept = new Map<string, number>();
   cutSeq = 0;
+
+  isPinned({ key, index }: Made): boolean {
+    return this.pinned.has(key) || this.pinned.has(index);
+  }
+
+  seqOf(key: string): number | undefined {
+    return this.live.get(key) ?? this.kept.get(key);
+  }
+
+  unpin(name: string): void {
+    this.pinned.delete(name);
+    for (const key of this.kept.keys()) if (!this.isPinned(this.get(key))) this.kept.delete(key);
+  }
 
   isSolid(key: string): boolean {
     return this.live.has(key) || this.points.has(key);
@@ -67,6 +85,7 @@ class Model {
 
   store(key: string, seq: number): void {
     this.live.set(key, seq);
+    this.kept.delete(key);
     for (const parent of this.get(key).parentKeys) {
       const before = this.points.get(parent);
       if (before !== undefined) this.points.set(parent, Math.max(before, seq));
@@ -84,6 +103,7 @@ class Model {
     for (const [key, seq] of this.live) {
       if (seq > cutSeq) continue;
       this.live.delete(key);
+      if (this.isPinned(this.get(key))) this.kept.set(key, seq);
       this.points.set(key, newestChild.get(key) ?? 0);
     }
     for (const [key, neededSeq] of this.points) if (neededSeq <= cutSeq) this.points.delete(key);
@@ -138,15 +158,22 @@ async function compare(model: Model, { tangle }: Real): Promise<void> {
   expect(store.cutSeq).toBe(model.cutSeq);
   expect(intake.pendingCount).toBe(model.waiting.size);
   for (const { key, id, bytes, parentKeys } of model.made) {
-    const seq = model.live.get(key);
+    const seq = model.seqOf(key);
     const found = store.get(id);
     expect(found?.seq).toBe(seq);
     if (found === undefined || seq === undefined) continue;
     expect(Buffer.compare(found.bytes, bytes)).toBe(0);
-    for (const parent of parentKeys) {
+    for (const parent of model.live.has(key) ? parentKeys : []) {
       expect(model.live.get(parent) ?? 0, 'parents come first').toBeLessThan(seq);
     }
+    const children = model.made.filter(
+      (one) => one.parentKeys.includes(key) && (model.seqOf(one.key) ?? 0) > seq,
+    );
+    expect((await store.childrenOf(id, 10_000)).map(messageIdHex).toSorted()).toEqual(
+      children.map((one) => one.key).toSorted(),
+    );
   }
+  expect(store.pinTotals.keptCount).toBe(model.kept.size);
   const points = await store.readEntryPoints({ limit: 10_000 });
   expect(points.map(({ id }) => messageIdHex(id)).toSorted()).toEqual(
     [...model.points.keys()].toSorted(),
@@ -154,8 +181,8 @@ async function compare(model: Model, { tangle }: Real): Promise<void> {
   for (const index of indexes) {
     const found = await store.findByIndex(Buffer.from(index), { limit: 10_000 });
     const expected = model.made
-      .filter((one) => one.index === index && model.live.has(one.key))
-      .toSorted((a, b) => model.live.get(b.key)! - model.live.get(a.key)!);
+      .filter((one) => one.index === index && model.seqOf(one.key) !== undefined)
+      .toSorted((a, b) => model.seqOf(b.key)! - model.seqOf(a.key)!);
     expect(found.map(({ id }) => messageIdHex(id))).toEqual(expected.map(({ key }) => key));
   }
 }
@@ -209,6 +236,42 @@ const prune = (n: number): Command =>
     if (upToSeq > model.cutSeq) model.prune(upToSeq);
   });
 
+/** What came of it, by the code of the error. */
+const outcomeOf = (done: Promise<void>): Promise<string> =>
+  done.then(
+    () => 'done',
+    (error: unknown) => (error as TangleError).code,
+  );
+
+const pin = (n: number): Command =>
+  command(`pin(${n})`, async (model, { tangle: { store } }) => {
+    if (model.made.length === 0) return;
+    const { key, id } = pick(model.made, n);
+    const isThere = model.seqOf(key) !== undefined || model.pinned.has(key);
+    const gone = model.points.has(key) ? 'MESSAGE_PRUNED' : 'MESSAGE_NOT_FOUND';
+    expect(await outcomeOf(store.pin({ id }, Infinity))).toBe(isThere ? 'done' : gone);
+    if (isThere) model.pinned.add(key);
+  });
+
+const pinIndex = (n: number): Command =>
+  command(`pinIndex(${n})`, async (model, { tangle: { store } }) => {
+    const index = pick(indexes, n);
+    await store.pin({ indexKey: Buffer.from(index) }, Infinity);
+    model.pinned.add(index);
+  });
+
+const unpin = (n: number): Command =>
+  command(`unpin(${n})`, async (model, { tangle: { store } }) => {
+    const names = [...model.pinned, 'red'];
+    const name = pick(names, n);
+    const target = indexes.includes(name)
+      ? { indexKey: Buffer.from(name) }
+      : { id: model.get(name).id };
+    const expected = model.pinned.has(name) ? 'done' : 'PIN_UNKNOWN';
+    expect(await outcomeOf(store.unpin(target))).toBe(expected);
+    model.unpin(name);
+  });
+
 const restart = (): Command =>
   command('restart', async (model, real) => {
     await real.tangle[Symbol.asyncDispose]();
@@ -225,6 +288,9 @@ const commands = fc.commands(
     number.map(arrive),
     number.map(arrive),
     number.map(prune),
+    number.map(pin),
+    number.map(pinIndex),
+    number.map(unpin),
     fc.constant(undefined).map(restart),
   ],
   { maxCommands: 40, size: 'max' },

@@ -52,6 +52,28 @@ export class MemoryStore implements Store {
     return this.#points.size;
   }
 
+  readonly pinTotals = { keptCount: 0, usedBytes: 0, missedCount: 0 };
+
+  pin(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  unpin(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  listPins(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
+  isKept(): boolean {
+    return false;
+  }
+
+  readKept(): Promise<never> {
+    return Promise.reject(new Error('not simulated'));
+  }
+
   state(): { readonly writable: true } {
     return { writable: true };
   }

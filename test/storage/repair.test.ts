@@ -4,15 +4,25 @@ import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageIdHex } from '../../src/protocol/ids.ts';
-import { idKey, logSpaces, logStateKey, messageKey, spaceRange } from '../../src/storage/layout.ts';
+import {
+  idKey,
+  logSpaces,
+  logStateKey,
+  messageKey,
+  pinKey,
+  spaceRange,
+} from '../../src/storage/layout.ts';
 import { repairStore } from '../../src/storage/repair.ts';
 import type { RepairReport } from '../../src/storage/repair.ts';
 import type { NewRecord } from '../../src/storage/store.ts';
+import { verifyStore } from '../../src/storage/verify.ts';
 import { aFolder } from '../support/folder.ts';
 import { Grower, aRecord, network, openTestStore, readAll, withDatabase } from './support.ts';
 
 const hexes = (records: readonly { readonly id: Uint8Array }[]): string[] =>
   records.map(({ id }) => messageIdHex(id));
+
+const isOfKey = ({ indexKey }: NewRecord): boolean => Buffer.from('index 1').equals(indexKey!);
 
 const onProgress = (): void => undefined;
 
@@ -92,6 +102,35 @@ describe('a repair', () => {
     expect(hexes(await readAll(store))).toEqual(hexes(records));
     expect(store.has(records[0]!.id)).toBe(true);
     expect(await store.getPending(pending.id)).toBeDefined();
+  });
+
+  it('keeps pins, and of those below the cut all that prove themselves', async () => {
+    await using folder = await aFolder();
+    const { records } = await fill(folder.path);
+    {
+      await using store = await openTestStore(folder.path);
+      await store.pin({ indexKey: Buffer.from('index 1') }, Infinity);
+      await store.pin(records[0]!, Infinity);
+      await store.cut({ upToSeq: 300 });
+    }
+    const verify = () =>
+      verifyStore({ dataDir: folder.path, network, cacheBytes: 4 << 20, onProgress });
+    expect(await repair(folder.path)).toMatchObject({ isLogWhole: true });
+    expect((await verify()).faults).toEqual([]);
+    await withDatabase(join(folder.path, 'log'), async (db) => {
+      const value = Buffer.from((await db.get(pinKey(5)))!);
+      value[value.length - 20] = value.readUInt8(value.length - 20) ^ 1;
+      await db.put(pinKey(5), value);
+    });
+    expect(await repair(folder.path)).toMatchObject({ isLogWhole: false, lostPins: 1 });
+    expect((await verify()).faults).toEqual([]);
+    await using store = await openTestStore(folder.path);
+    const expected = [records[0]!, ...records.slice(0, 300).filter(isOfKey)].filter(
+      (record) => record !== records[4],
+    );
+    expect(hexes(await readAll(store, 'readKept'))).toEqual(hexes(expected));
+    expect(store.pinTotals.keptCount).toBe(100);
+    expect((await store.listPins()).indexKeys).toHaveLength(1);
   });
 
   it('loses one message for one flipped bit in its bytes, and none that name it', async () => {

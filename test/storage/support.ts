@@ -100,11 +100,14 @@ export class Grower {
   }
 }
 
-export async function readAll(store: Store): Promise<StoredMessage[]> {
+export async function readAll(
+  store: Store,
+  read: 'readLog' | 'readKept' = 'readLog',
+): Promise<StoredMessage[]> {
   const all: StoredMessage[] = [];
   for (;;) {
     const fromSeq = (all.at(-1)?.seq ?? 0) + 1;
-    const page = await store.readLog({ fromSeq, limit: 1_000, maxBytes: 1 << 24 });
+    const page = await store[read]({ fromSeq, limit: 1_000, maxBytes: 1 << 24 });
     if (page.length === 0) return all;
     all.push(...page);
   }
@@ -112,7 +115,7 @@ export async function readAll(store: Store): Promise<StoredMessage[]> {
 
 const hexes = (ids: readonly MessageId[]): string[] => ids.map(messageIdHex);
 
-/** Every read agrees with the log. Returns what the log holds. */
+/** Every read agrees with the log and with what is kept below the cut. Returns what the log holds. */
 export async function expectConsistent(store: Store): Promise<StoredMessage[]> {
   const all = await readAll(store);
   const seqs = new Map(all.map(({ id, seq }) => [messageIdHex(id), seq]));
@@ -123,6 +126,19 @@ export async function expectConsistent(store: Store): Promise<StoredMessage[]> {
   const children = new Map<string, StoredMessage[]>();
   if (points.has(messageIdHex(genesisId))) children.set(messageIdHex(genesisId), []);
   const found = new Map<string, string[]>();
+  const enter = ({ id, bytes }: StoredMessage): void => {
+    const key = Buffer.from(indexKeyOf(decodeMessage(bytes)) ?? []).toString('hex');
+    found.set(key, [messageIdHex(id), ...(found.get(key) ?? [])]);
+  };
+  for (const message of await readAll(store, 'readKept')) {
+    expect(message.seq).toBeLessThanOrEqual(store.cutSeq);
+    expect(store.get(message.id)).toEqual(message);
+    const { parents } = decodeMessage(message.bytes);
+    if (hexes(parents).includes(messageIdHex(genesisId))) {
+      children.get(messageIdHex(genesisId))?.push(message);
+    }
+    enter(message);
+  }
   for (const message of all) {
     expect(Buffer.compare(messageIdOf(message.bytes), message.id)).toBe(0);
     expect(store.get(message.id)).toEqual(message);
@@ -135,11 +151,10 @@ export async function expectConsistent(store: Store): Promise<StoredMessage[]> {
       children.get(parent)?.push(message);
     }
     children.set(messageIdHex(message.id), []);
-    const key = Buffer.from(indexKeyOf(decoded) ?? []).toString('hex');
-    found.set(key, [messageIdHex(message.id), ...(found.get(key) ?? [])]);
+    enter(message);
   }
   for (const [key, ids] of found) {
-    const answer = await store.findByIndex(Buffer.from(key, 'hex'), { limit: all.length });
+    const answer = await store.findByIndex(Buffer.from(key, 'hex'), { limit: 1_000_000 });
     expect(hexes(answer.map(({ id }) => id))).toEqual(ids);
   }
   await expectFacts(store, children, seqs);

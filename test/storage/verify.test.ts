@@ -24,8 +24,10 @@ import {
   logStateKey,
   messageKey,
   pendingKey,
+  pinKey,
   positionKey,
 } from '../../src/storage/layout.ts';
+import { pinnedKey } from '../../src/storage/pin-layout.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import type { VerifyReport } from '../../src/storage/verify.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
@@ -47,11 +49,12 @@ function verify(dataDir: string): Promise<VerifyReport> {
 
 const kindsOf = ({ faults }: VerifyReport): FaultKind[] => faults.map(({ kind }) => kind);
 
-/** 50 messages, of which the first 10 are cut, and one that waits. */
+/** 50 messages, of which the first 10 are cut and the fifth is kept, and one that waits. */
 async function fill(dataDir: string): Promise<readonly NewRecord[]> {
   const grower = new Grower();
   await using store = await openTestStore(dataDir);
   await store.append(grower.many(50));
+  await store.pin(grower.records[4]!, Infinity);
   await store.cut({ upToSeq: 10 });
   await store.addPending([aRecord({ parents: [aRecord().id] })]);
   return grower.records;
@@ -145,6 +148,31 @@ const faults: Readonly<
         encodeEntryPoint({ ...genesisPoint, neededSeq: 10, firstChildMs: 1_010 }),
       ),
   },
+  'pin-damaged': {
+    in: 'log',
+    breakIt: async (db) => {
+      const value = Buffer.from((await db.get(pinKey(5)))!);
+      value[value.length - 9] = value.readUInt8(value.length - 9) ^ 1;
+      await db.put(pinKey(5), value);
+    },
+    // What the index has of it belongs to no message that can be read.
+    also: ['ids-surplus', 'indexation-surplus'],
+  },
+  'pin-place': {
+    in: 'log',
+    breakIt: async (db) => {
+      const record = decodeRecord(5, (await db.get(pinKey(5)))!)!;
+      await db.del(pinKey(5));
+      await db.put(pinKey(70), encodeRecord({ ...record, seq: 70 }));
+    },
+    also: ['pin-lost'],
+  },
+  'pin-unasked': {
+    in: 'log',
+    breakIt: (db, records) => db.del(pinnedKey('id', records[4]!.id)),
+  },
+  'pin-lost': { in: 'log', breakIt: (db) => db.del(pinKey(5)), also: ['pin-count'] },
+  'pin-count': { in: 'log', breakIt: (db) => db.del(logStateKey('pins')) },
   'index-stray': { in: 'index', breakIt: (db) => db.put(Buffer.of(9, 9), Buffer.of(1)) },
   'index-position': {
     in: 'index',

@@ -1,6 +1,6 @@
 // The door while the past is cut off.
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { HandClock } from '../support/clock.ts';
@@ -194,6 +194,31 @@ describe('the door, when messages were pruned', () => {
       const late = aMessage({ parents: [chain[3]!.id], data: 'late' });
       expect((await tangle.intake.submit(late.bytes, 'peer:a')).kind).toBe('accepted');
     });
+  });
+
+  it('knows what is kept for a pin, where a client sends it; as a parent it is as gone as any', async () => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const { store, intake } = tangle;
+    const pinned = aMessage({ data: 'pinned' });
+    const others = Array.from({ length: 10 }, (_, n) => aMessage({ data: `${n}` }));
+    for (const { bytes } of [pinned, ...others]) await intake.submit(bytes, 'client');
+    await store.pin(pinned, Infinity);
+    await store.cut({ upToSeq: 10 });
+    const kept = store.get(pinned.id);
+    expect(kept?.seq).toBe(1);
+    expect((await intake.submit(pinned.bytes, 'client')).kind).toBe('known');
+    const child = aMessage({ parents: [pinned.id], data: 'child' });
+    expect(await intake.submit(child.bytes, 'client')).toMatchObject({
+      error: { code: 'PARENT_UNKNOWN' },
+    });
+    expect(await intake.submit(child.bytes, 'peer:a')).toMatchObject({ kind: 'pending' });
+    // From a neighbour it is as new as what was pruned and not kept; here its parent is solid still.
+    expect((await intake.submit(pinned.bytes, 'peer:a')).kind).toBe('accepted');
+    await vi.waitFor(() => expect(store.has(child.id)).toBe(true));
+    expect(store.get(pinned.id)?.seq).toBe(12);
+    expect(store.pinTotals.keptCount).toBe(0);
+    expect(store.messageCount).toBe(3);
   });
 
   it('goes on from tips that a flood of lazy messages has pushed below the cut', async () => {
