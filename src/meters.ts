@@ -25,7 +25,10 @@ export interface Meters {
   readonly mqtt: { readonly broker: Pick<MqttBroker, 'status'> } | undefined;
   readonly tls: Pick<Tls, 'expiresAtMs'> | undefined;
   readonly loop: Pick<EventLoopWatch, 'maxDelayMs'>;
-  readonly store: Pick<Store, 'messageCount' | 'entryPointCount' | 'lastSeq' | 'cutSeq' | 'state'>;
+  readonly store: Pick<
+    Store,
+    'messageCount' | 'entryPointCount' | 'lastSeq' | 'cutSeq' | 'state' | 'pinTotals'
+  >;
   readonly pruner: Pick<Pruner, 'status'>;
   readonly tips: Pick<TipPool, 'size'>;
   readonly intake: Pick<Intake, 'counts' | 'pendingCount' | 'queued'>;
@@ -110,6 +113,11 @@ function* pruningSamples({ store, pruner }: Meters): Generator<Sample, void, und
   yield ['midge_pruning_blocked', Number(status.isBlocked)];
   yield ['midge_pruning_paused', Number(status.state === 'paused')];
   yield ['midge_store_entry_points', store.entryPointCount];
+  const { keptCount, usedBytes, missedCount } = store.pinTotals;
+  yield ['midge_store_kept_messages', keptCount];
+  yield ['midge_store_pinned_bytes', usedBytes];
+  yield ['midge_store_pinned_limit_bytes', status.limits.maxPinnedBytes];
+  yield ['midge_pruning_missed_pins_total', missedCount];
   yield ['midge_disk_folder_bytes', status.disk.folderBytes];
   yield ['midge_disk_limit_bytes', status.limits.maxSizeBytes ?? 0];
   yield ['midge_disk_free_bytes', status.disk.freeBytes];

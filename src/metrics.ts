@@ -67,6 +67,12 @@ export const metricsTable = {
   midge_pruning_blocked: gauge('1 while the disk asks for more than may be pruned, else 0.'),
   midge_pruning_paused: gauge('1 while pruning is paused, else 0.'),
   midge_store_entry_points: gauge('Pruned messages that stored ones still name as parents.'),
+  midge_store_kept_messages: gauge('Pruned messages that are readable because they are pinned.'),
+  midge_store_pinned_bytes: gauge('What pinned messages take.'),
+  midge_store_pinned_limit_bytes: gauge('What they may take.'),
+  midge_pruning_missed_pins_total: counter(
+    'Messages of a pinned index that were not kept for want of room.',
+  ),
   midge_disk_folder_bytes: gauge('What the data folder takes on the disk.'),
   midge_disk_limit_bytes: gauge('What it may take; 0 without a limit.'),
   midge_disk_free_bytes: gauge('What is free on the disk.'),

@@ -45,6 +45,7 @@ const healthyPruning = {
     maxSizeBytes: 100 * MiB,
     maxAgeMs: undefined,
     maxMessages: undefined,
+    maxPinnedBytes: 10 * MiB,
     reserveDiskBytes: 60 * MiB,
     minAgeMs: 1,
   },

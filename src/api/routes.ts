@@ -32,6 +32,8 @@ import { peersRoutes } from './routes/peers.ts';
 import type { PeersDeps } from './routes/peers.ts';
 import { powRoutes } from './routes/pow.ts';
 import type { PowDeps } from './routes/pow.ts';
+import { pinsRoutes } from './routes/pins.ts';
+import type { PinsDeps } from './routes/pins.ts';
 import type { SpareDeps } from './spare.ts';
 import { pruneRoutes } from './routes/prune.ts';
 import type { PruneDeps } from './routes/prune.ts';
@@ -65,7 +67,10 @@ export interface RouteDeps
     TipsDeps,
     TokensRouteDeps,
     WhyRouteDeps {
-  readonly store: EventsDeps['store'] & MessagesDeps['store'] & SearchDeps['store'];
+  readonly store: EventsDeps['store'] &
+    MessagesDeps['store'] &
+    PinsDeps['store'] &
+    SearchDeps['store'];
   readonly watchStored: EventsDeps['watchStored'];
   readonly clock?: Clock | undefined;
 }
@@ -90,6 +95,7 @@ export function addRoutes(app: ApiServer, given: RouteDeps): readonly DescribedR
   tokensRoutes(app, deps);
   syncRoutes(app, deps);
   pruneRoutes(app, deps);
+  pinsRoutes(app, deps);
   metricsRoutes(app, deps);
   backupRoutes(app, deps);
   databaseRoutes(app, deps);

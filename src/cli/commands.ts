@@ -11,6 +11,7 @@ import { dbRepair } from './db-repair.ts';
 import { dbStatus } from './db-status.ts';
 import { dbVerify } from './db-verify.ts';
 import { peersAdd, peersList, peersRemove } from './peers.ts';
+import { pinAdd, pinList, pinRemove } from './pins.ts';
 import { proxy } from './proxy.ts';
 import { prune } from './prune.ts';
 import { read } from './read.ts';
@@ -31,6 +32,9 @@ export const commands: readonly Command[] = [
   tokenRevoke,
   proxy,
   prune,
+  pinList,
+  pinAdd,
+  pinRemove,
   config,
   backup,
   restore,

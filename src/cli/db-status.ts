@@ -8,7 +8,7 @@ import { jsonFlag, nodeFlag } from './command.ts';
 import type { Call, Command } from './command.ts';
 import { hasStore, quietLogger } from './data-folder.ts';
 import { jsonLine } from './escape.ts';
-import { alignColumns, bytesWords } from './layout.ts';
+import { alignColumns, bytesWords, counted } from './layout.ts';
 import { ownerFlags } from './owner.ts';
 
 const hourMs = 3_600_000;
@@ -67,6 +67,7 @@ function words(status: DatabaseReply): string {
     ['their bytes', `about ${bytesWords(status.messageBytes)}`],
     ['on the disk', bytesWords(status.diskBytes)],
     ['reclaimable', bytesWords(status.reclaimableBytes)],
+    ['pinned', pinnedWords(status)],
     ['size limit', maxSizeBytes === undefined ? 'none' : bytesWords(maxSizeBytes)],
     [
       'disk free',
@@ -74,6 +75,11 @@ function words(status: DatabaseReply): string {
     ],
     ...(growth === undefined ? [] : growthRows(growth)),
   ]);
+}
+
+function pinnedWords({ keptMessages, pinnedBytes, maxPinnedBytes }: DatabaseReply): string {
+  const kept = `${counted(keptMessages, 'pruned message')} kept`;
+  return `${bytesWords(pinnedBytes)} of ${bytesWords(maxPinnedBytes)}, ${kept}`;
 }
 
 function timeWords(timeMs: number | undefined): string {

@@ -38,6 +38,14 @@ export const pruningSettings = Type.Object(
         maximum: 1024 * TiB,
       }),
     ),
+    maxPinnedBytes: Type.Optional(
+      Type.Integer({
+        description:
+          'Most bytes that pinned messages take, which count towards maxSizeBytes; 0 keeps none. When not given, a tenth of that, at most 64 MiB.',
+        minimum: 0,
+        maximum: 1024 * TiB,
+      }),
+    ),
     archive: Type.Optional(
       Type.String({
         description:

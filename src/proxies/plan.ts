@@ -33,6 +33,7 @@ export const closedPaths = [
   '/api/v1/control',
   '/api/midge/v1/backup',
   '/api/midge/v1/database',
+  '/api/midge/v1/pins',
   '/api/midge/v1/prune',
   '/api/midge/v1/tokens',
   '/api/midge/v1/control',

@@ -20,6 +20,7 @@ type ForecastStore = Pick<
   | 'seqOlderThan'
   | 'messagesAbove'
   | 'prunedBytesOnDisk'
+  | 'pinTotals'
 >;
 
 export interface DatabaseStatus {
@@ -37,6 +38,10 @@ export interface DatabaseStatus {
   readonly growth: Growth | undefined;
   readonly maxSizeBytes: number | undefined;
   readonly reserveDiskBytes: number;
+  /** Pruned, and readable because they are pinned. */
+  readonly keptMessages: number;
+  readonly pinnedBytes: number;
+  readonly maxPinnedBytes: number;
 }
 
 export interface Growth {
@@ -53,7 +58,7 @@ export interface Growth {
 export interface ForecastSources {
   readonly store: ForecastStore;
   readonly disk: Disk;
-  readonly limits: Pick<PruningLimits, 'maxSizeBytes' | 'reserveDiskBytes'>;
+  readonly limits: Pick<PruningLimits, 'maxSizeBytes' | 'reserveDiskBytes' | 'maxPinnedBytes'>;
   readonly nowMs: number;
 }
 
@@ -64,11 +69,12 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
   const [oldest] = await store.readLog({ fromSeq: cutSeq + 1, limit: 1, maxBytes: 1 });
   const [newest] = await store.readLogBackwards({ beforeSeq: Infinity, limit: 1 });
   const pruned = await store.prunedBytesOnDisk();
+  const { keptCount: keptMessages, usedBytes: pinnedBytes } = store.pinTotals;
   const averageBytes = await averageMessageBytes(store);
   const bytesPerMessage =
     messageCount < minMessagesToMeasure
       ? averageBytes + overheadBytes
-      : disk.storeBytes / messageCount;
+      : Math.max(0, disk.storeBytes - pinnedBytes) / messageCount;
   return {
     messageCount,
     cutSeq,
@@ -82,6 +88,9 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
     growth: oldest && (await growthOf(sources, { oldest, bytesPerMessage, nowMs })),
     maxSizeBytes: limits.maxSizeBytes,
     reserveDiskBytes: limits.reserveDiskBytes,
+    keptMessages,
+    pinnedBytes,
+    maxPinnedBytes: limits.maxPinnedBytes,
   };
 }
 

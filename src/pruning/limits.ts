@@ -8,12 +8,14 @@ const GiB = 1024 * MiB;
 export const minSizeBytes = 64 * MiB;
 const maxDefaultSizeBytes = 64 * GiB;
 const maxDefaultReserveBytes = GiB;
+const maxDefaultPinnedBytes = 64 * MiB;
 
 export interface PruningSettings {
   readonly maxSizeBytes?: number | undefined;
   readonly maxAgeMs?: number | undefined;
   readonly maxMessages?: number | undefined;
   readonly reserveDiskBytes?: number | undefined;
+  readonly maxPinnedBytes?: number | undefined;
   readonly maxParentAgeMs: number;
 }
 
@@ -23,6 +25,8 @@ export interface PruningLimits {
   readonly maxAgeMs: number | undefined;
   readonly maxMessages: number | undefined;
   readonly reserveDiskBytes: number;
+  /** What pinned messages may take. */
+  readonly maxPinnedBytes: number;
   /** What is younger goes neither for its age nor for its number. */
   readonly minAgeMs: number;
 }
@@ -43,12 +47,14 @@ export function limitsOf(settings: PruningSettings, disk: Disk): PruningLimits {
     throw new TangleError('CONFIG_INVALID', problems.join('\n  '), { details: { problems } });
   }
   const { maxAgeMs, maxMessages, maxParentAgeMs } = settings;
-  const maxSizeBytes = settings.maxSizeBytes ?? defaultSize(disk);
+  const { maxSizeBytes: wantedBytes = defaultSize(disk) } = settings;
+  const maxSizeBytes = wantedBytes === 0 ? undefined : wantedBytes;
   return {
-    maxSizeBytes: maxSizeBytes === 0 ? undefined : maxSizeBytes,
+    maxSizeBytes,
     maxAgeMs,
     maxMessages,
     reserveDiskBytes: settings.reserveDiskBytes ?? defaultReserve(disk),
+    maxPinnedBytes: settings.maxPinnedBytes ?? defaultPinned(maxSizeBytes),
     minAgeMs: 2 * maxParentAgeMs,
   };
 }
@@ -63,9 +69,13 @@ function defaultReserve({ totalBytes }: Disk): number {
   return Math.min(maxDefaultReserveBytes, Math.floor(totalBytes / 20));
 }
 
+function defaultPinned(maxSizeBytes: number = Infinity): number {
+  return Math.min(maxDefaultPinnedBytes, Math.floor(maxSizeBytes / 10));
+}
+
 function problemsOf(settings: PruningSettings, disk: Disk): string[] {
   const { maxSizeBytes = 0, reserveDiskBytes = 0 } = settings;
-  const { maxAgeMs, maxParentAgeMs } = settings;
+  const { maxAgeMs, maxParentAgeMs, maxPinnedBytes = 0 } = settings;
   const problems: string[] = [];
   const refuse = (isWrong: boolean, sentence: string): void => {
     if (isWrong) problems.push(sentence);
@@ -92,6 +102,11 @@ function problemsOf(settings: PruningSettings, disk: Disk): string[] {
       maxSizeBytes + reserveDiskBytes > disk.totalBytes,
     `pruning.maxSizeBytes and pruning.reserveDiskBytes are more than the ${disk.totalBytes} bytes of the disk ` +
       'together; give less to one of them.',
+  );
+  refuse(
+    hasSize && maxPinnedBytes > maxSizeBytes / 2,
+    `pruning.maxPinnedBytes is ${maxPinnedBytes}, but pinned messages count towards pruning.maxSizeBytes and may ` +
+      `take half of its ${maxSizeBytes} bytes at the most.`,
   );
   refuse(
     maxAgeMs !== undefined && maxAgeMs < 2 * maxParentAgeMs,

@@ -31,6 +31,8 @@ export interface PruningFacts {
   readonly isUnderway: boolean;
   /** Of `storeBytes`: pruned already, and gone with the next compaction. */
   readonly reclaimableBytes: number;
+  /** Of `storeBytes`: of pinned messages, which pruning does not free. */
+  readonly pinnedBytes: number;
   /** The newest messages that are older than `maxAgeMs`, and than `minAgeMs`. */
   readonly maxAgeSeq: number;
   readonly minAgeSeq: number;
@@ -88,10 +90,13 @@ function wishOfBytes(facts: PruningFacts, limits: PruningLimits): number {
 
 /** How far to cut for this many bytes, going by what a message takes on average. */
 export function seqToFree(
-  facts: Pick<PruningFacts, 'storeBytes' | 'reclaimableBytes' | 'messageCount' | 'seqBeforeNewest'>,
+  facts: Pick<
+    PruningFacts,
+    'storeBytes' | 'reclaimableBytes' | 'pinnedBytes' | 'messageCount' | 'seqBeforeNewest'
+  >,
   wantedBytes: number,
 ): number {
-  const liveBytes = facts.storeBytes - facts.reclaimableBytes;
+  const liveBytes = facts.storeBytes - facts.reclaimableBytes - facts.pinnedBytes;
   if (wantedBytes <= 0 || liveBytes <= 0) return 0;
   const share = Math.min(1, wantedBytes / liveBytes);
   return facts.seqBeforeNewest(Math.floor(facts.messageCount * (1 - share)));

@@ -36,6 +36,7 @@ type PrunedStore = Pick<
   | 'seqOlderThan'
   | 'facts'
   | 'state'
+  | 'pinTotals'
 >;
 
 export interface PrunerDeps extends Omit<GuardDeps, 'store'> {
@@ -258,7 +259,9 @@ export class Pruner implements AsyncDisposable {
       upToSeq <= this.#targetSeq() && !this.#compactor.isFull && !this.#closing.signal.aborted;
     while (evenMs() < endMs && isWanted()) {
       const startMs = evenMs();
-      const slice = await store.cut({ upToSeq, keepIds: tips(), before: archive });
+      const { maxPinnedBytes } = this.#limits;
+      const wish = { upToSeq, keepIds: tips(), maxPinnedBytes, before: archive };
+      const slice = await store.cut(wish);
       if (slice === undefined) return;
       this.#compactor.wasCut(slice);
       this.#prunedMessages += slice.messageCount;
@@ -296,6 +299,7 @@ export class Pruner implements AsyncDisposable {
       freeBytes,
       isUnderway: this.#state !== 'idle',
       reclaimableBytes: this.#compactor.reclaimableBytes,
+      pinnedBytes: store.pinTotals.usedBytes,
       maxAgeSeq: maxAgeMs === undefined ? 0 : await store.seqOlderThan(wallMs - maxAgeMs),
       minAgeSeq: needsMinAge ? await store.seqOlderThan(wallMs - minAgeMs) : store.cutSeq,
       oldestTipSeq: await this.#oldestTipSeq(),

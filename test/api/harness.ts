@@ -44,6 +44,10 @@ const emptyStore: ApiDeps['store'] = {
   childrenOf: () => Promise.resolve([]),
   findByIndex: () => Promise.resolve([]),
   readLog: () => Promise.resolve([]),
+  pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0 },
+  listPins: () => Promise.resolve({ messages: [], indexKeys: [] }),
+  pin: () => Promise.reject(new TangleError('PINS_FULL')),
+  unpin: () => Promise.reject(new TangleError('PIN_UNKNOWN')),
 };
 
 /** Takes every draft; `drafts` keeps them. */
@@ -77,6 +81,9 @@ export const someDatabase: DatabaseInfo = {
   newestMs: 2,
   maxSizeBytes: undefined,
   reserveDiskBytes: 7,
+  keptMessages: 1,
+  pinnedBytes: 300,
+  maxPinnedBytes: 1_000,
   growth: {
     messagesPerDay: 0,
     bytesPerDay: 0,
@@ -124,7 +131,7 @@ export const standIns: ApiDeps = {
     status: () => ({
       state: 'idle',
       disk: { folderBytes: 1, freeBytes: 2 },
-      limits: { maxSizeBytes: undefined },
+      limits: { maxSizeBytes: undefined, maxPinnedBytes: 1_000 },
       prunedMessages: 0,
       prunedBytes: 0,
       job: undefined,

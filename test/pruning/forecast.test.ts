@@ -12,7 +12,7 @@ const disk = {
   freeBytes: 100 * MiB,
   totalBytes: 1_000 * MiB,
 };
-const limits = { maxSizeBytes: 20 * MiB, reserveDiskBytes: 10 * MiB };
+const limits = { maxSizeBytes: 20 * MiB, reserveDiskBytes: 10 * MiB, maxPinnedBytes: 2 * MiB };
 
 describe('the status of a store', () => {
   it('tells what it holds, and its growth by the last day alone', async () => {
@@ -66,7 +66,7 @@ describe('the status of a store', () => {
     const full = { ...disk, folderBytes: 30 * MiB, freeBytes: MiB };
     const status = await databaseStatus({ store, disk: full, limits, nowMs: dayMs + hourMs });
     expect(status.growth).toMatchObject({ daysToMaxSize: 0, daysToFullDisk: 0 });
-    const none = { maxSizeBytes: undefined, reserveDiskBytes: 0 };
+    const none = { ...limits, maxSizeBytes: undefined, reserveDiskBytes: 0 };
     const free = await databaseStatus({ store, disk, limits: none, nowMs: dayMs + hourMs });
     expect(free.growth?.daysToMaxSize).toBeUndefined();
   });

@@ -24,6 +24,7 @@ describe('the limits', () => {
       maxAgeMs: undefined,
       maxMessages: undefined,
       reserveDiskBytes: GiB,
+      maxPinnedBytes: 64 * MiB,
       minAgeMs: 1_800_000,
     });
     // What the folder has counts as its own, so that a restart does not shrink it.
@@ -32,6 +33,7 @@ describe('the limits', () => {
     const small = { ...disk, freeBytes: 20 * MiB, totalBytes: 64 * MiB };
     const limits = limitsOf(settings, small);
     expect(limits.maxSizeBytes).toBe(minSizeBytes);
+    expect(limits.maxPinnedBytes).toBe(Math.floor(minSizeBytes / 10));
     expect(limits.reserveDiskBytes).toBe(Math.floor((64 * MiB) / 20));
     const huge = { ...disk, freeBytes: 4000 * GiB, totalBytes: 4000 * GiB };
     expect(limitsOf(settings, huge).maxSizeBytes).toBe(64 * GiB);
@@ -52,6 +54,7 @@ describe('the limits', () => {
     [{ maxSizeBytes: 41 * GiB }, 'in all'],
     [{ reserveDiskBytes: 40 * GiB }, 'in all'],
     [{ maxSizeBytes: 30 * GiB, reserveDiskBytes: 11 * GiB }, 'together'],
+    [{ maxSizeBytes: GiB, maxPinnedBytes: GiB / 2 + 1 }, 'half of'],
     [{ maxAgeMs: 1_799_999 }, 'twice tangle.maxParentAgeMs'],
   ])('%j are refused with a sentence', (wish, words) => {
     expect(problemsOf(wish)).toContainEqual(expect.stringContaining(words));

@@ -18,6 +18,7 @@ function someFacts(wish: Partial<PruningFacts> & { readonly lastSeq?: number } =
     freeBytes: 1000 * MiB,
     isUnderway: false,
     reclaimableBytes: 0,
+    pinnedBytes: 0,
     maxAgeSeq: cutSeq,
     minAgeSeq: cutSeq,
     oldestTipSeq: lastSeq,
@@ -32,6 +33,7 @@ const noLimits: PruningLimits = {
   maxAgeMs: undefined,
   maxMessages: undefined,
   reserveDiskBytes: 100 * MiB,
+  maxPinnedBytes: 64 * MiB,
   minAgeMs: 1_800_000,
 };
 
@@ -97,6 +99,7 @@ const limits: fc.Arbitrary<PruningLimits> = fc.record({
   maxAgeMs: fc.option(fc.integer({ min: 1, max: 1e12 }), { nil: undefined }),
   maxMessages: fc.option(fc.integer({ min: 1, max: 200_000 }), { nil: undefined }),
   reserveDiskBytes: fc.integer({ min: 0, max: 1e12 }),
+  maxPinnedBytes: fc.constant(64 * MiB),
   minAgeMs: fc.constant(1_800_000),
 });
 
@@ -111,6 +114,7 @@ const facts: fc.Arbitrary<PruningFacts> = fc
         freeBytes: fc.integer({ min: 0, max: 1e12 }),
         isUnderway: fc.boolean(),
         reclaimableBytes: fc.integer({ min: 0, max: 1e9 }),
+        pinnedBytes: fc.integer({ min: 0, max: 64 * MiB }),
         maxAgeSeq: seq,
         minAgeSeq: seq,
         oldestTipSeq: seq,

@@ -28,6 +28,9 @@ export const databaseSchema = Type.Object({
   growth: Type.Optional(growthSchema),
   maxSizeBytes: Type.Optional(count),
   reserveDiskBytes: count,
+  keptMessages: Type.Integer({ description: 'pruned, and readable because they are pinned' }),
+  pinnedBytes: Type.Integer({ description: 'of pinned messages, in the log or kept' }),
+  maxPinnedBytes: count,
 });
 export type DatabaseReply = Static<typeof databaseSchema>;
 type Growth = NonNullable<DatabaseReply['growth']>;

@@ -66,7 +66,10 @@ export type PruneWish =
 interface PruningReport {
   readonly state: Static<typeof statusSchema>['state'];
   readonly disk: { readonly folderBytes: number; readonly freeBytes: number };
-  readonly limits: { readonly maxSizeBytes: number | undefined };
+  readonly limits: {
+    readonly maxSizeBytes: number | undefined;
+    readonly maxPinnedBytes: number;
+  };
   readonly prunedMessages: number;
   readonly prunedBytes: number;
   readonly job: (Plan & { readonly cutSeq: number; readonly isDone: boolean }) | undefined;

@@ -1,12 +1,11 @@
 // Messages by their indexation key, newest first: the field's one page, and ours to turn.
 import { Type } from 'typebox';
-import { TangleError } from '../../errors.ts';
-import { bytesFromHex, hexOf } from '../../protocol/bytes.ts';
+import { hexOf } from '../../protocol/bytes.ts';
 import { messageIdHex } from '../../protocol/ids.ts';
-import { maxIndexBytes } from '../../protocol/message.ts';
 import type { Store } from '../../storage/store.ts';
 import { firstSeqSince } from '../arrivals.ts';
 import type { ArrivalLog } from '../arrivals.ts';
+import { indexKeyFrom } from '../index-key.ts';
 import { dataOf, hex, maxResults, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
@@ -49,7 +48,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
       response: { 200: dataOf(resultSchema), ...problems },
     },
     handler: async ({ query }) => {
-      const key = keyOf(query.index);
+      const key = indexKeyFrom(query.index);
       const hits = await store.findByIndex(key, { limit: maxResults });
       const messageIds = hits.map(({ id }) => messageIdHex(id));
       return { data: { index: hexOf(key), maxResults, count: messageIds.length, messageIds } };
@@ -66,7 +65,7 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
       response: { 200: dataOf(pageSchema), ...problems },
     },
     handler: async ({ query }) => {
-      const key = keyOf(query.index);
+      const key = indexKeyFrom(query.index);
       const limit = Number(query.limit ?? maxResults);
       const { floorSeq, beforeSeq } = await rangeOf(query, store);
       const found = await store.findByIndex(key, { limit: limit + 1, beforeSeq });
@@ -83,17 +82,6 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
       };
     },
   });
-}
-
-function keyOf(index: string): Uint8Array {
-  const key = bytesFromHex(index, 'index');
-  if (key.length < 1 || key.length > maxIndexBytes) {
-    throw new TangleError(
-      'INDEX_LENGTH_INVALID',
-      `index must be 1 to ${maxIndexBytes} bytes as hex.`,
-    );
-  }
-  return key;
 }
 
 interface Range {
