@@ -53,8 +53,8 @@ describe('a neighbour that knows no end', () => {
   });
   afterAll(() => resources.disposeAsync());
 
-  /** Sends the same over and over while others are served. */
-  async function flood(chunk: Uint8Array): Promise<Flood> {
+  /** Sends the same over and over while others are served, and until the victim has counted so many. */
+  async function flood(chunk: Uint8Array, [name, count]: [string, number]): Promise<Flood> {
     await using enemy = await RawPeer.open();
     const stream = await enemy.connect(victim.address, networkId);
     await stream.write(rawHeartbeat);
@@ -64,8 +64,10 @@ describe('a neighbour that knows no end', () => {
       const sending = (async () => {
         while (sentBytes < 256 * MiB && (await stream.write(chunk))) sentBytes += chunk.length;
       })();
-      while (goesOn()) await pause();
-      counts = await victim.metricsOf(enemy.peerId);
+      while (goesOn() || (counts[name] ?? 0) < count) {
+        await pause();
+        counts = await victim.metricsOf(enemy.peerId);
+      }
       stream.stream.abort(new Error('enough'));
       await sending;
     });
@@ -107,48 +109,52 @@ describe('a neighbour that knows no end', () => {
 
   it('of messages that are known is read at its rate of frames', async () => {
     const { bytes } = aMessage({ networkId, data: 'again' });
-    const cost = await flood(repeated(rawFrame(2, bytes), 1_000));
+    const cost = await flood(repeated(rawFrame(2, bytes), 1_000), ['receivedMessages', 1_000]);
     expect(excessOfBounded(cost)).toEqual([]);
-    expect(cost.counts['receivedMessages']).toBeGreaterThan(1_000);
     expect(cost.counts['receivedMessages']).toBeLessThan(share(cost, framesPerSecond));
     expect(cost.counts['newMessages']).toBeLessThanOrEqual(512);
   });
 
   it('of large messages is read at its rate of bytes', async () => {
     const { bytes } = aMessage({ networkId, data: '.'.repeat(30_000) });
-    const cost = await flood(repeated(rawFrame(2, bytes), 10));
+    const cost = await flood(repeated(rawFrame(2, bytes), 10), ['receivedMessages', 30]);
     expect(excessOfBounded(cost)).toEqual([]);
     expect(cost.sentBytes).toBeLessThan(share(cost, bytesPerSecond) + underWayBytes);
   });
 
   it('of heartbeats is read at its rate of frames', async () => {
-    const cost = await flood(repeated(rawHeartbeat, 1_000));
+    const cost = await flood(repeated(rawHeartbeat, 1_000), ['receivedHeartbeats', 1_000]);
     expect(excessOfBounded(cost)).toEqual([]);
-    expect(cost.counts['receivedHeartbeats']).toBeGreaterThan(1_000);
     expect(cost.counts['receivedHeartbeats']).toBeLessThan(share(cost, framesPerSecond));
   });
 
   it('of requests for large messages is sent its share of bytes', async () => {
     const ids = [await attached('a'.repeat(30_000)), await attached('b'.repeat(30_000))];
-    const cost = await flood(repeated(Buffer.concat(ids.map(requestOf)), 500));
+    const cost = await flood(repeated(Buffer.concat(ids.map(requestOf)), 500), [
+      'sentMessages',
+      20,
+    ]);
     expect(excessOfBounded(cost)).toEqual([]);
-    expect(cost.receivedBytes).toBeGreaterThan(MiB / 2);
     expect(cost.receivedBytes).toBeLessThan(share(cost, MiB, 2 * MiB) + 64 * 1024);
   });
 
   it('of requests for small messages is answered its share of requests', async () => {
-    const cost = await flood(repeated(requestOf(await attached('small')), 1_000));
+    const cost = await flood(repeated(requestOf(await attached('small')), 1_000), [
+      'receivedMessageRequests',
+      2_500,
+    ]);
     expect(excessOfBounded(cost)).toEqual([]);
-    expect(cost.counts['receivedMessageRequests']).toBeGreaterThan(2_000);
     expect(cost.counts['sentMessages']).toBeLessThan(share(cost, 1_000, 2_000) + 20);
   });
 
   it('of requests for milestones has spent its requests with them', async () => {
     const asked = requestOf(await attached('asked'));
     const milestones = repeated(rawFrame(1, new Uint8Array(4)), 2_500);
-    const cost = await flood(Buffer.concat([milestones, repeated(asked, 500)]));
+    const cost = await flood(Buffer.concat([milestones, repeated(asked, 500)]), [
+      'receivedMilestoneRequests',
+      2_500,
+    ]);
     expect(excessOfBounded(cost)).toEqual([]);
-    expect(cost.counts['receivedMilestoneRequests']).toBeGreaterThanOrEqual(2_500);
     // Of its thousand a second the sixth part that asks for messages, and what others attach meanwhile.
     expect(cost.counts['sentMessages']).toBeLessThan(100 + (cost.tookMs / 1_000) * 300);
   });
