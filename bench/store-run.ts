@@ -206,6 +206,7 @@ async function read(job: Job): Promise<ReadTimes> {
   const opened =
     job.store === 'midge' ? await openMidge(job.dataDir) : await openYardstick(job.dataDir);
   await using store = opened;
+  await settled();
   const find = (key: Uint8Array): Promise<readonly unknown[]> =>
     store instanceof YardstickById
       ? store.findByIndex(key, limit)

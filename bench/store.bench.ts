@@ -183,7 +183,7 @@ export async function storeBench({ isSmoke, isLarge }: Mode): Promise<readonly R
   for (const count of counts) sizes.push(new Size(count, await corpusOf(count)));
   console.log(
     `store: medians of ${rounds} interleaved rounds; power-loss, 256 a batch, ${messageBytes}-byte ` +
-      'messages with two parents and a key, score 1; cold caches before reads',
+      'messages with two parents and a key, score 1; cold caches before reads, a start has settled before reads and pruning',
   );
   for (let round = 0; round < rounds; round++) {
     for (const size of sizes) size.run(folder.path);

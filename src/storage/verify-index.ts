@@ -1,6 +1,7 @@
 // What the index has too much. That it has all that it must is asked message by message before: so each key
 // space needs only be counted.
 import { decodeMessage } from '../protocol/codec.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import type { Database } from './database.ts';
 import { isGiven } from './epochs.ts';
 import {
@@ -128,14 +129,19 @@ function seqsOf(space: Counted, [key, value]: Entry): number[] {
 
 async function verifyPending(
   db: Database,
-  { findings }: VerifiedState,
+  { findings, cutSeq }: VerifiedState,
   report: SalvageReport,
 ): Promise<void> {
+  const isStored = async (id: MessageId): Promise<boolean> => {
+    const value = await db.get(idKey(id)).catch(() => undefined);
+    // One that was pruned may wait to come again.
+    return value !== undefined && decodeNumber(value) > cutSeq;
+  };
   for await (const page of salvage(db, spaceRange(indexSpaces.pending), report)) {
     for (const [key, value] of page) {
       if (!isPending(key, value)) {
         findings.faults.add('pending-damaged', key.subarray(1).toString('hex'));
-      } else if ((await db.get(idKey(idOfKey(key))).catch(() => undefined)) !== undefined) {
+      } else if (await isStored(idOfKey(key))) {
         findings.notes.add('pending-stored');
       }
     }

@@ -49,14 +49,14 @@ function verify(dataDir: string): Promise<VerifyReport> {
 
 const kindsOf = ({ faults }: VerifyReport): FaultKind[] => faults.map(({ kind }) => kind);
 
-/** 50 messages, of which the first 10 are cut and the fifth is kept, and one that waits. */
+/** 50 messages, of which the first 10 are cut and the fifth is kept, and two that wait: the sixth has come again. */
 async function fill(dataDir: string): Promise<readonly NewRecord[]> {
   const grower = new Grower();
   await using store = await openTestStore(dataDir);
   await store.append(grower.many(50));
   await store.pin(grower.records[4]!, Infinity);
   await store.cut({ upToSeq: 10 });
-  await store.addPending([aRecord({ parents: [aRecord().id] })]);
+  await store.addPending([aRecord({ parents: [aRecord().id] }), grower.records[5]!]);
   return grower.records;
 }
 
