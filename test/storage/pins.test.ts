@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { isCoded } from '../../src/errors.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
-import { recordBytes } from '../../src/storage/layout.ts';
+import { indexSpaces, recordBytes } from '../../src/storage/layout.ts';
 import { maxPins } from '../../src/storage/pinning.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
@@ -21,6 +21,8 @@ import {
   network,
   noSpace,
   openTestStore,
+  sweepAll,
+  withDatabase,
 } from './support.ts';
 
 const hexes = (found: readonly { readonly id: MessageId }[]): string[] =>
@@ -292,6 +294,31 @@ describe('pins', () => {
     }
   });
 
+  it('stay in the index when it is swept', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append(grower.many(60));
+      await store.pin(byKey('index 1'), Infinity);
+      await store.pin(grower.records[9]!, Infinity);
+      await cutUpTo(store, 50);
+      await sweepAll(store);
+      expect(await find(store, 'index 1')).toHaveLength(20);
+      expect(await find(store, 'index 0')).toHaveLength(4);
+      await expectFamilies(store, grower);
+      await expectConsistent(store);
+    }
+    // 17 of the key below the cut, one by its id, and 10 above.
+    const count = (prefix: number) =>
+      withDatabase(join(folder.path, 'index'), async (db) => {
+        return (await db.keys({ gte: Buffer.of(prefix), lt: Buffer.of(prefix + 1) }).all()).length;
+      });
+    expect(await count(indexSpaces.ids.prefix)).toBe(17 + 1 + 10);
+    expect(await count(indexSpaces.indexation.prefix)).toBe(17 + 1 + 10);
+    await expectWhole(folder.path);
+  });
+
   it.each(['before', 'within'])('survive a crash %s the removal of a slice', async (when) => {
     await using folder = await aFolder();
     const faults = new FaultyDatabases();
@@ -318,7 +345,7 @@ describe('pins', () => {
     await expectWhole(copy);
   });
 
-  it('agree with the index after any sequence of appends, pins, cuts and restarts', async () => {
+  it('agree with the index after any sequence of appends, pins, cuts, sweeps and restarts', async () => {
     const step = fc.tuple(fc.constantFrom(...Object.keys(steps)), fc.nat());
     let done = 0;
     await fc.assert(
@@ -369,6 +396,7 @@ const steps = {
       if (!isCoded(error, 'PIN_UNKNOWN')) throw error;
     });
   },
+  sweep: (store: Store): Promise<unknown> => sweepAll(store),
   restart: (): Promise<unknown> => Promise.resolve(),
 };
 
