@@ -25,6 +25,7 @@ const nodeParts: Omit<RouteDeps, keyof typeof sharedParts | 'stopping'> = {
     childrenOf: notAsked,
     findByIndex: notAsked,
     readLog: notAsked,
+    readKept: notAsked,
     pin: notAsked,
     unpin: notAsked,
     listPins: notAsked,

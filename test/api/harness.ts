@@ -44,6 +44,7 @@ const emptyStore: ApiDeps['store'] = {
   childrenOf: () => Promise.resolve([]),
   findByIndex: () => Promise.resolve([]),
   readLog: () => Promise.resolve([]),
+  readKept: () => Promise.resolve([]),
   pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0 },
   listPins: () => Promise.resolve({ messages: [], indexKeys: [] }),
   pin: () => Promise.reject(new TangleError('PINS_FULL')),

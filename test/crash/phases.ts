@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { silentLogger } from '../../src/log.ts';
-import { parseMessageId } from '../../src/protocol/ids.ts';
+import { messageIdHex, parseMessageId } from '../../src/protocol/ids.ts';
 import { openStore } from '../../src/storage/open.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
-import { expectConsistent } from '../storage/support.ts';
+import { expectConsistent, readAll } from '../storage/support.ts';
 import { testNetwork } from '../support/messages.ts';
 
 export const victimPhases = ['intake', 'pruning', 'compaction', 'backup'] as const;
@@ -18,12 +18,16 @@ export type VictimPhase = (typeof victimPhases)[number];
 export class Testimony {
   /** Seqs of the messages that it acknowledged, by id. */
   readonly acknowledged = new Map<string, number>();
+  /** Ids of those that are pinned for certain. */
+  readonly pinned = new Set<string>();
   /** As far as it meant to cut. */
   cutUpToSeq = 0;
 
   hear(line: string): void {
     const [word, first = '', second] = line.split(' ');
     if (word === 'acknowledged') this.acknowledged.set(first, Number(second));
+    if (word === 'pinned') this.pinned.add(first);
+    if (word === 'unpinning') this.pinned.delete(first);
     if (word === 'cut') this.cutUpToSeq = Number(first);
   }
 }
@@ -79,8 +83,10 @@ async function expectNothingLost(dataDir: string, testimony: Testimony): Promise
   await using store = await openStore({ ...options, network: testNetwork }, { log: silentLogger });
   await expectConsistent(store);
   expect(store.cutSeq).toBeLessThanOrEqual(testimony.cutUpToSeq);
+  const kept = new Set((await readAll(store, 'readKept')).map(({ id }) => messageIdHex(id)));
   for (const [id, seq] of testimony.acknowledged) {
-    const isPruned = seq <= store.cutSeq;
-    expect(store.get(parseMessageId(id, 'id'))?.seq).toBe(isPruned ? undefined : seq);
+    const isGone = seq <= store.cutSeq && !kept.has(id);
+    expect(store.get(parseMessageId(id, 'id'))?.seq).toBe(isGone ? undefined : seq);
   }
+  for (const id of testimony.pinned) expect(store.has(parseMessageId(id, 'id'))).toBe(true);
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
 import { verifyWork } from '../../src/pow/verify.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
+import type { MessageId } from '../../src/protocol/ids.ts';
 import { openStore } from '../../src/storage/open.ts';
 import { Intake } from '../../src/tangle/intake.ts';
 import { TipPool } from '../../src/tangle/tips.ts';
@@ -16,6 +17,8 @@ import type { VictimPhase } from './phases.ts';
 const messagesPerBatch = 40;
 const keptMessages = 200;
 const dataBytes = 2_000;
+const maxPinned = 10;
+const maxPinnedBytes = 300_000;
 
 const say = (...words: readonly (string | number)[]): void => {
   writeSync(1, `${words.join(' ')}\n`);
@@ -58,12 +61,36 @@ async function attach(): Promise<void> {
   );
 }
 
+const pinnedKey = { indexKey: Buffer.from('key 1') };
+const pinnedIds: MessageId[] = [];
+let rounds = 0;
+
+/** So that ids and keys are pinned and unpinned all the time, with and without what was kept for them. */
+async function pinSome(): Promise<void> {
+  const [newest] = await store.readLogBackwards({ beforeSeq: Infinity, limit: 1 });
+  if (newest !== undefined) {
+    pinnedIds.push(newest.id);
+    await store.pin({ id: newest.id }, Infinity);
+    say('pinned', messageIdHex(newest.id));
+  }
+  if (pinnedIds.length > maxPinned) await unpin(pinnedIds.shift());
+  rounds += 1;
+  if (rounds % 5 === 0) await store.unpin(pinnedKey);
+  await store.pin(pinnedKey, Infinity);
+}
+
+async function unpin(id: MessageId | undefined): Promise<void> {
+  if (id === undefined) return;
+  say('unpinning', messageIdHex(id));
+  await store.unpin({ id });
+}
+
 async function prune(): Promise<void> {
   const upToSeq = store.lastSeq - keptMessages;
   if (upToSeq <= store.cutSeq) return;
   say('cut', upToSeq);
   await during('pruning', async () => {
-    while ((await store.cut({ upToSeq, keepIds: tips.select() })) !== undefined);
+    while ((await store.cut({ upToSeq, keepIds: tips.select(), maxPinnedBytes })) !== undefined);
   });
 }
 
@@ -74,8 +101,15 @@ async function backUp(): Promise<void> {
   }
 }
 
+// What one that was killed had pinned.
+const { messages, indexKeys } = await store.listPins();
+for (const { id } of messages) await unpin(id);
+for (const indexKey of indexKeys) await store.unpin({ indexKey });
+// While anything is pinned, a cut goes another way.
+const isPinning = Math.random() < 0.5;
 for (;;) {
   await during('intake', attach);
+  if (isPinning) await pinSome();
   await prune();
   await during('compaction', () =>
     Promise.all([store.compact('log'), store.compact('index'), attach()]),

@@ -63,6 +63,20 @@ describe('a search by index', () => {
   });
 });
 
+const ranges = [
+  ['from=1300', newestFirst.slice(0, 7)],
+  ['from=1301', newestFirst.slice(0, 6)],
+  ['to=1300', newestFirst.slice(7)],
+  ['to=1301', newestFirst.slice(6)],
+  ['from=1200&to=1500', newestFirst.slice(5, 8)],
+  ['from=1200&to=1500&limit=2', newestFirst.slice(5, 7)],
+  ['from=1500&to=1200', []],
+  ['from=0', newestFirst],
+  ['to=0', []],
+  ['from=999999999999999', []],
+  ['to=999999999999999', newestFirst],
+] as const;
+
 describe('a page of a search', () => {
   it.each([1, 3, 5, 10, 1000])('of %i has a cursor to the next until the last', async (limit) => {
     const pages: string[][] = [];
@@ -77,22 +91,22 @@ describe('a page of a search', () => {
     expect(pages.length).toBe(Math.ceil(10 / limit));
   });
 
-  it.each([
-    ['from=1300', newestFirst.slice(0, 7)],
-    ['from=1301', newestFirst.slice(0, 6)],
-    ['to=1300', newestFirst.slice(7)],
-    ['to=1301', newestFirst.slice(6)],
-    ['from=1200&to=1500', newestFirst.slice(5, 8)],
-    ['from=1200&to=1500&limit=2', newestFirst.slice(5, 7)],
-    ['from=1500&to=1200', []],
-    ['from=0', newestFirst],
-    ['to=0', []],
-    ['from=999999999999999', []],
-    ['to=999999999999999', newestFirst],
-  ])('holds what arrived in its time: %s', async (range, messageIds) => {
+  it.each(ranges)('holds what arrived in its time: %s', async (range, messageIds) => {
     const { status, json } = await search(`?index=${key}&${range}`);
     expect(status).toBe(200);
     expect(json).toMatchObject({ data: { count: messageIds.length, messageIds } });
+  });
+
+  it('holds the same of a pinned index when most of it was pruned', async () => {
+    await using pruned = await openApiOver(records, async (store) => {
+      await store.pin({ indexKey: Buffer.from(key, 'hex') }, Infinity);
+      await store.cut({ upToSeq: 14 });
+    });
+    for (const [range, messageIds] of ranges) {
+      const path = `/api/midge/v1/messages?index=${key}&${range}`;
+      const { json } = await ask(pruned.api, { path });
+      expect(json).toMatchObject({ data: { messageIds } });
+    }
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { genesisId, messageIdOf, networkIdOf } from '../../../src/protocol/ids.t
 import { indexKeyOf } from '../../../src/protocol/message.ts';
 import type { Message } from '../../../src/protocol/message.ts';
 import { openStore } from '../../../src/storage/open.ts';
-import type { NewRecord } from '../../../src/storage/store.ts';
+import type { NewRecord, Store } from '../../../src/storage/store.ts';
 import { aFolder } from '../../support/folder.ts';
 import { openTestApi } from '../harness.ts';
 
@@ -25,12 +25,14 @@ export function aRecord(wish: Partial<Message> = {}, arrivalMs = 1): NewRecord {
 
 export async function openApiOver(
   records: readonly NewRecord[],
+  prepare?: (store: Store) => Promise<unknown>,
 ): Promise<{ readonly api: Api } & AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
   const { path: dataDir } = opening.use(await aFolder());
   const options = { dataDir, durability: 'process-crash', network, cacheBytes: 1 << 20 } as const;
   const store = opening.use(await openStore(options, { log: silentLogger }));
   await store.append(records);
+  await prepare?.(store);
   const api = opening.use(await openTestApi({ store }));
   const opened = opening.move();
   return { api, [Symbol.asyncDispose]: () => opened.disposeAsync() };
