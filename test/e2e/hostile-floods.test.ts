@@ -132,7 +132,7 @@ describe('a neighbour that knows no end', () => {
     const ids = [await attached('a'.repeat(30_000)), await attached('b'.repeat(30_000))];
     const cost = await flood(repeated(Buffer.concat(ids.map(requestOf)), 500), [
       'sentMessages',
-      20,
+      160,
     ]);
     expect(excessOfBounded(cost)).toEqual([]);
     expect(cost.receivedBytes).toBeLessThan(share(cost, MiB, 2 * MiB) + 64 * 1024);
