@@ -111,7 +111,10 @@ export async function faultsOf(
         );
         children.set(parent, new Set(childrenMessageIds));
       }
-      if (!children.get(parent)?.has(id)) faults.push(`${id} is not a child of ${parent}`);
+      if (children.get(parent)?.has(id) === true) continue;
+      // A parent that was pruned meanwhile has no children any more.
+      const isThere = (await readRaw(url, parent)) !== undefined;
+      if (isThere) faults.push(`${id} is not a child of ${parent}`);
     }
   }
   return faults;
