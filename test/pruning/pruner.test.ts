@@ -257,4 +257,39 @@ describe('the pruner', () => {
     expect(attempts).toBe(2);
     expect(bench.store.cutSeq).toBe(10);
   });
+
+  it('counts what was cut before it began, and first takes that off the disk', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    await using bench = await openBench(folder.path, { disk, messages: 6_000, dataBytes: 1_500 });
+    await bench.pruner[Symbol.asyncDispose]();
+    await bench.store.cut({ upToSeq: 4_000 });
+    // Above where pruning begins by less than what was cut.
+    disk.folderBytes = () => 62 * MiB;
+    const compacted = Promise.withResolvers<number>();
+    const store = new Proxy(bench.store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === 'compact') {
+          return async (): Promise<void> => {
+            await target.compact('log');
+            disk.folderBytes = () => 56 * MiB;
+            compacted.resolve(target.cutSeq);
+          };
+        }
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const limits = limitsOf({ ...settings, maxSizeBytes: 64 * MiB }, await disk.measure());
+    await using _pruner = await Pruner.start(limits, {
+      store,
+      tips: () => [],
+      measure: disk.measure,
+      ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
+      clock: { now: () => nowMs },
+      evenMs: () => performance.now(),
+      log: silentLogger,
+    });
+    expect(await compacted.promise).toBe(4_000);
+  });
 });
