@@ -10,6 +10,23 @@ export interface LogOptions {
   readonly format: 'auto' | 'pretty' | 'json';
 }
 
+/** Controls, separators of lines, and format characters such as those that turn the direction of writing. */
+const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Texts of errors are printed line by line, and what they say may have come from the network. */
+function errorOf(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const told = pino.stdSerializers.err(error);
+  return Object.assign(told, { message: escaped(told.message), stack: escaped(told.stack) });
+}
+
+function escaped(text = ''): string {
+  return text.replaceAll(unsafe, (character) => {
+    if (character === '\n' || character === '\t') return character;
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+}
+
 /** What a full disk holds back of the log; lines beyond it are lost. */
 const maxHeldBackBytes = 1024 * 1024;
 
@@ -35,7 +52,9 @@ export function makeLogger(options: LogOptions, beforeLine?: () => void): Logger
       stream.write(line);
     },
   };
-  return pino({ level: options.level, base: null }, beforeLine ? destination : stream);
+  const { level } = options;
+  const serializers = { err: errorOf };
+  return pino({ level, base: null, serializers }, beforeLine ? destination : stream);
 }
 
 /** For tests and short commands. */

@@ -6,6 +6,20 @@ import { describe, expect, it } from 'vitest';
 const fullDevice = '/dev/full';
 
 describe('the log', () => {
+  it.each(['json', 'pretty'])('prints nothing that moves a cursor (%s)', (format) => {
+    const code = `
+      import { makeLogger } from './src/log.ts';
+      const log = makeLogger({ level: 'info', format: '${format}' });
+      const text = '\\u001b[2J\\u009b31m\\r\\u202e\\u2028';
+      const err = new Error('first ' + text, { cause: new Error('second ' + text) });
+      log.warn({ peerId: 'a', err }, 'a line');`;
+    const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+      encoding: 'utf8',
+    });
+    expect(child.stdout).toMatch(/first .*second /s);
+    expect(child.stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  });
+
   it.skipIf(!existsSync(fullDevice)).each(['json', 'pretty'])(
     'loses lines rather than the node when its disk is full (%s, needs /dev/full)',
     (format) => {
