@@ -7,8 +7,9 @@ import { IdFilter, filterBytesPerId } from './id-filter.ts';
 import { idOfKey, indexSpaces, spaceRange } from './layout.ts';
 
 /** A walk that is held open for longer keeps files from being deleted. */
-const pagesPerWalk = 16;
-const pageSizes = { first: 1_000, next: 1_000 };
+const pagesPerWalk = 64;
+/** Small, because everybody waits while one is taken over: with larger ones searches take three times as long. */
+const pageSizes = { first: 128, next: 128 };
 const minCapacity = 200_000;
 /** What an id with its seq takes in a table, at the least: nothing of it can be compressed. */
 const minEntryBytes = 40;
