@@ -6,7 +6,7 @@ import type { Logger } from './log.ts';
 
 const lookMs = 5_000;
 /** More than a busy node's memory goes up and down by itself. */
-const growthBytes = 48 * 1024 * 1024;
+const growthBytes = 32 * 1024 * 1024;
 /** Above it the memory is in use, or soon will be again, and the pause would be noticed. */
 const idleShare = 0.5;
 /** So many looks between two times: a pause of some 60 ms a minute at the most. */

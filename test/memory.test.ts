@@ -7,7 +7,7 @@ const look = (rssMiB: number, busyShare = 0) => ({ rssBytes: rssMiB * MiB, busyS
 describe('memory', () => {
   it('is given back when much more is taken than in calm times, and the node is idle', () => {
     const judge = new MemoryJudge(150 * MiB);
-    expect(judge.isWorthIt(look(190))).toBe(false);
+    expect(judge.isWorthIt(look(180))).toBe(false);
     expect(judge.isWorthIt(look(300, 0.9))).toBe(false);
     expect(judge.isWorthIt(look(300))).toBe(true);
   });
@@ -16,7 +16,7 @@ describe('memory', () => {
     const judge = new MemoryJudge(150 * MiB);
     expect(judge.isWorthIt(look(300))).toBe(true);
     judge.gaveBack(260 * MiB);
-    expect(judge.isWorthIt(look(300))).toBe(false);
+    expect(judge.isWorthIt(look(290))).toBe(false);
     const looks = Array.from({ length: 13 }, () => judge.isWorthIt(look(400)));
     expect(looks.indexOf(true)).toBe(10);
   });

@@ -16,7 +16,7 @@ const MiB = 1024 * 1024;
 /** Over what it took before, at any time, all attacks together. */
 const maxGrowthBytes = 256 * MiB;
 /** What may be left of it a while after: malloc keeps some of its pieces. */
-const maxLeftBytes = 64 * MiB;
+const maxLeftBytes = 80 * MiB;
 
 let folder: Awaited<ReturnType<typeof aFolder>>;
 let node: NodeProcess;
