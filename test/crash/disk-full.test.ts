@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { attach, attachMany, faultsOf } from '../support/client.ts';
 import type { Acknowledged } from '../support/client.ts';
 import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
+import { untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
 const isMountAllowed = await canMount();
@@ -39,7 +40,7 @@ describe('a node on a full disk', () => {
           acknowledged.push(message);
           return acknowledged.length % 100 !== 0;
         });
-        expect((await fetch(`${node.url}/health`)).status).toBe(200);
+        await untilHealthy(node);
         await node.kill();
       }
       await using node = await NodeProcess.start({ dataDir });

@@ -10,6 +10,7 @@ import { attach, attachMany, faultsOf, isAcknowledged } from '../support/client.
 import type { Acknowledged } from '../support/client.ts';
 import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
 import { testNetwork } from '../support/messages.ts';
+import { untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
 const MiB = 2 ** 20;
@@ -106,7 +107,7 @@ describe.skipIf(!isMountAllowed)('a small disk (needs the right to mount a tmpfs
       await attaching;
       await node.logged('the disk has room again, messages are taken');
       await disk.attach(node.url, 'pruned', 200);
-      expect((await fetch(`${node.url}/health`)).status).toBe(200);
+      await untilHealthy(node);
       expect(await disk.freeBytes()).toBeGreaterThan(reserveBytes / 2);
 
       // Nothing can be written at all.

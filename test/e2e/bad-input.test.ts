@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attach, isAcknowledged } from '../support/client.ts';
 import { aMessage } from '../support/messages.ts';
 import { aFolder } from '../support/folder.ts';
+import { untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 import { asMessageId, genesisId, networkIdOf } from '../../src/protocol/ids.ts';
 
@@ -131,7 +132,7 @@ describe('bad input', () => {
     await Promise.all(Array.from({ length: 16 }, client));
     agent.destroy();
     expect([...statuses.keys()].toSorted((a, b) => a - b)).toEqual([400, 405]);
-    expect((await fetch(`${node.url}/health`)).status).toBe(200);
+    await untilHealthy(node);
   });
 
   it('outlives what is no HTTP at all', async () => {

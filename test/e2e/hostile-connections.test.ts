@@ -10,6 +10,7 @@ import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
 import { syncProtocol } from '../../src/gossip/sync-streams.ts';
 import { aMessage } from '../support/messages.ts';
 import { attach, isAcknowledged } from '../support/client.ts';
+import { untilHealthy } from '../support/network.ts';
 import { RawPeer, rawHeartbeat } from '../support/raw-peer.ts';
 import type { RawStream } from '../support/raw-peer.ts';
 import { Victim, excessOfBounded, excessOfStopped, networkId, pause } from '../support/victim.ts';
@@ -209,7 +210,7 @@ describe('a neighbour that takes all it can get', () => {
   });
 
   it('leaves the node well', async () => {
-    expect((await fetch(`${victim.node.url}/health`)).status).toBe(200);
+    await untilHealthy(victim.node);
     expect(await victim.node.stop()).toBe(0);
     expect(victim.node.lines.filter((line) => /"level":[56]0/.test(line))).toEqual([]);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { syncProtocol } from '../../src/gossip/sync-streams.ts';
 import { aMessage } from '../support/messages.ts';
+import { untilHealthy } from '../support/network.ts';
 import { RawPeer, rawFrame, rawHeartbeat } from '../support/raw-peer.ts';
 import { Victim, excessOfStopped, networkId } from '../support/victim.ts';
 
@@ -132,7 +133,7 @@ describe('a neighbour that breaks a rule', () => {
   });
 
   it('leaves the node well', async () => {
-    expect((await fetch(`${victim.node.url}/health`)).status).toBe(200);
+    await untilHealthy(victim.node);
     expect(await victim.node.stop()).toBe(0);
     expect(victim.node.lines.filter((line) => /"level":[56]0/.test(line))).toEqual([]);
     expect(victim.unsafeLines).toEqual([]);

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requiredZeros } from '../../src/protocol/score.ts';
 import { mineInPlace } from '../support/messages.ts';
 import { aFolder } from '../support/folder.ts';
+import { untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
 /** The client's own slot for local work, filled with our slow but simple search. */
@@ -58,6 +59,7 @@ describe('the public client', () => {
   });
 
   it('finds a healthy node with remote proof of work', async () => {
+    await untilHealthy(node);
     expect(await client.health()).toBe(true);
     const info = await client.info();
     expect(info).toMatchObject({

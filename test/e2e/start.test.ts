@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { genesisId } from '../../src/protocol/ids.ts';
 import { aRecord, network, openTestStore } from '../storage/support.ts';
 import { aFolder } from '../support/folder.ts';
+import { untilHealthy } from '../support/network.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
 /** Free a moment ago. */
@@ -53,6 +54,6 @@ it('an index that is made again is told at /health, with its progress, until it 
   const indexing = seen.filter(({ reason }) => /index: \d+ of 100000 messages/.test(reason));
   expect(indexing.length).toBeGreaterThan(0);
   expect(indexing.every(({ message }) => message.includes('"reason":"starting"'))).toBe(true);
-  expect((await fetch(`${node.url}/health`)).status).toBe(200);
+  await untilHealthy(node);
   expect((await fetch(`${node.url}/api/v1/tips`)).status).toBe(200);
 });
