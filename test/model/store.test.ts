@@ -1,4 +1,4 @@
-// Random sequences of attach, arrive (in any order), pin, unpin, prune and restart on a real door and a real store, against
+// Random sequences of attach, arrive (in any order), pin, unpin, prune, sweep and restart on a real door and a real store, against
 // a model in memory that knows only the rules. A failure prints its seed and the shortest sequence.
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
@@ -272,6 +272,11 @@ const unpin = (n: number): Command =>
     model.unpin(name);
   });
 
+const sweep = (): Command =>
+  command('sweep', async (_, { tangle: { store } }) => {
+    while (store.staleIndexCount > 0) await store.compact('index');
+  });
+
 const restart = (): Command =>
   command('restart', async (model, real) => {
     await real.tangle[Symbol.asyncDispose]();
@@ -291,6 +296,7 @@ const commands = fc.commands(
     number.map(pin),
     number.map(pinIndex),
     number.map(unpin),
+    fc.constant(undefined).map(sweep),
     fc.constant(undefined).map(restart),
   ],
   { maxCommands: 40, size: 'max' },
