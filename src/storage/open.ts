@@ -57,9 +57,9 @@ export interface StoreDeps {
   readonly freeBytes?: (() => Promise<number>) | undefined;
 }
 
-/** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
 /** By which the index knows its children. */
 const genesisSeq = 0;
+/** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
 const cacheShares = { log: 0.25, index: 0.375, filter: 0.125, recent: 0.25 };
 
 /**

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { aFolder } from './folder.ts';
@@ -26,13 +25,30 @@ export function isInstalled(kind: ProxyKind): boolean {
   return programs[kind].every((path) => existsSync(path));
 }
 
+/** Below those that systems give to outgoing connections: whoever starts here later finds it free still. */
+const portRange = { from: 10_000, to: 32_000 };
+const givenPorts = new Set<number>();
+
+/** Listened on by nobody, and given to nobody else by this process. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  for (;;) {
+    const { from, to } = portRange;
+    const port = from + Math.floor(Math.random() * (to - from));
+    if (givenPorts.has(port) || !(await isFree(port, host))) continue;
+    givenPorts.add(port);
+    return port;
+  }
+}
+
+async function isFree(port: number, host: string): Promise<boolean> {
+  const server = createServer().listen(port, host);
+  const listens = await new Promise<boolean>((resolve) => {
+    server.once('listening', () => resolve(true)).once('error', () => resolve(false));
+  });
+  if (!listens) return false;
   server.close();
   await once(server, 'close');
-  return port;
+  return true;
 }
 
 export interface ProxyWish {
