@@ -142,9 +142,9 @@ function openMqttOf(
   { tangle, tokens, tls }: Pick<Parts, 'tangle' | 'tokens' | 'tls'>,
 ): Promise<MqttService> {
   const access = { grantOf: tokens.grantOf, publicScopes: api.publicScopes };
-  const { trustedProxies } = api;
+  const { trustedProxies, maxRequestsPerMinute } = api;
   return openMqtt(
-    { ...mqtt, tls, trustedProxies },
+    { ...mqtt, tls, trustedProxies, maxRequestsPerMinute },
     { ...tangle, access, log: log.child({ component: 'mqtt' }) },
   );
 }

@@ -23,6 +23,7 @@ import { makePipelineLimit } from './pipelining.ts';
 import { problemOf } from './problem.ts';
 import { addRateLimit } from './rate.ts';
 import type { RateDeps } from './rate.ts';
+import { makeEndRevoked } from './revocation.ts';
 import { problems } from './route.ts';
 import type { ApiServer } from './route.ts';
 import { authorize, checkRoute, makeIdentify } from './scopes.ts';
@@ -155,6 +156,7 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
     done(request.is404 ? noSuchRoute(app, request) : undefined);
   });
   app.addHook('onRequest', authorize);
+  app.addHook('onRequest', makeEndRevoked(deps));
   if (onAnswer !== undefined) {
     app.addHook('onResponse', ({ method, is404, routeOptions }, reply, done) => {
       const route = is404 ? 'unknown' : (routeOptions.url ?? 'unknown');

@@ -47,7 +47,14 @@ export function isLoopback(remoteAddress: string): boolean {
 }
 
 /** What proxies leave behind: then the other side is not the client. */
-const proxyHeaders = ['x-forwarded-for', 'forwarded', 'via'];
+const proxyHeaders = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+  'forwarded',
+  'via',
+];
 
 /** Programs of this machine are the owner's, unless they pass on what others ask. */
 export function isOwnProgram({ socket, headers }: RawRequest): boolean {

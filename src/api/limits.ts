@@ -13,6 +13,8 @@ export interface Limits {
   /** Nothing sent or received; switched off while an attach mines. */
   readonly silenceMs: number;
   readonly tcpProbeAfterMs: number;
+  /** How soon a token that was revoked ends the streams that it opened. */
+  readonly recheckMs: number;
   readonly headerBytes: number;
   readonly headerCount: number;
   readonly maxConnections: number;
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   keepAliveMs: 75_000,
   silenceMs: 120_000,
   tcpProbeAfterMs: 30_000,
+  recheckMs: 60_000,
   headerBytes: 16 * 1024,
   headerCount: 100,
   maxConnections: 1_000,

@@ -72,7 +72,7 @@ export function makeIdentify({ grantOf, publicScopes }: Access) {
       request.grant = known ?? stranger;
       done();
     };
-    grantOf(bearerOf(authorization) ?? '').then(know, done);
+    grantOf(tokenIn(request.headers)).then(know, done);
   };
 }
 
@@ -105,8 +105,9 @@ export function demand(grant: Grant, scope: Scope): void {
   throw grant.tokenId === undefined ? tokenMissing(scope) : scopeMissing(scope);
 }
 
-function bearerOf(authorization: string): string | undefined {
-  return /^Bearer +(?<token>[!-~]{1,2048})$/i.exec(authorization)?.groups?.['token'];
+/** Empty where there is none, which nobody is known by. */
+export function tokenIn({ authorization = '' }: FastifyRequest['headers']): string {
+  return /^Bearer +(?<token>[!-~]{1,2048})$/i.exec(authorization)?.groups?.['token'] ?? '';
 }
 
 function tokenMissing(needed: Scope): TangleError {

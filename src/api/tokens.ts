@@ -114,6 +114,7 @@ export class Tokens {
 
   async #given(token: string): Promise<Grant | undefined> {
     const id = await this.#idOf(token);
+    if (id === undefined) return undefined;
     const record = (await this.#records.all()).find((each) => each.id === id);
     if (record === undefined || record.expiresAtMs <= this.#clock.now()) return undefined;
     return { scopes: new Set(record.scopes), tokenId: record.id };

@@ -39,5 +39,7 @@ export interface Heartbeat {
 export function heartbeatForm({ balance, port, isLast }: Heartbeat): string {
   const isOut = isLast || balance.failing.length > 0;
   const ready = isOut ? 0 : Math.max(1, Math.round(balance.spare.api * fullHeartbeat));
-  return `v=1&ready=${ready}&busy=${fullHeartbeat - ready}&port=${port}`;
+  // Never 0: Apache takes a server that is not busy at all for one that has just begun, and quarters its share.
+  const busy = Math.max(1, fullHeartbeat - ready);
+  return `v=1&ready=${ready}&busy=${busy}&port=${port}`;
 }

@@ -77,7 +77,7 @@ describe('programs of this machine', () => {
     }
   });
 
-  it.each(['x-forwarded-for', 'forwarded', 'via'])(
+  it.each(['x-forwarded-for', 'x-forwarded-proto', 'x-real-ip', 'forwarded', 'via'])(
     'are counted as one when %s says that they ask for others, whoever they say that is',
     async (name) => {
       await using api = await openApi({ bind, maxRequestsPerMinute: 1 }, standIns);

@@ -42,6 +42,7 @@ describe('a heartbeat for Apache', () => {
   it.each([
     [half, false, 'v=1&ready=500&busy=500&port=14265'],
     [{ ...half, spare: { api: 0, pow: 0 } }, false, 'v=1&ready=1&busy=999&port=14265'],
+    [{ ...half, spare: { api: 1, pow: 1 } }, false, 'v=1&ready=1000&busy=1&port=14265'],
     [half, true, 'v=1&ready=0&busy=1000&port=14265'],
     [{ ...half, failing: ['store'] }, false, 'v=1&ready=0&busy=1000&port=14265'],
   ] as const)('of %o, last: %s, is %s', (balance, isLast, form) => {

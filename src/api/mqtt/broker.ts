@@ -8,6 +8,7 @@ import type { Logger } from '../../log.ts';
 import { decodeMessage } from '../../protocol/codec.ts';
 import type { Store } from '../../storage/store.ts';
 import type { SolidFeed, SolidMessage } from '../../tangle/events.ts';
+import { defaultLimits } from '../limits.ts';
 import { Places } from '../places.ts';
 import type { Place } from '../places.ts';
 import { strangerOf } from '../scopes.ts';
@@ -22,6 +23,8 @@ import type { Publication } from './topics.ts';
 export interface MqttOptions {
   readonly maxClients: number;
   readonly maxSubscriptionsPerClient: number;
+  /** How soon a token that was revoked has no more effect. */
+  readonly recheckMs?: number;
 }
 
 export interface MqttDeps {
@@ -40,8 +43,12 @@ const round = { maxMessages: 64, maxBytes: 64 * 1024 };
 const maxClientIdLength = 128;
 const connectTimeoutMs = 10_000;
 const drainTimeoutMs = 10_000;
-/** How soon a token that was revoked has no more effect. */
-const recheckIntervalMs = 60_000;
+
+/** What the HTTP request of a WebSocket was allowed, and by which token, if by one. */
+export interface Shown {
+  readonly grant: Grant;
+  readonly token: string;
+}
 
 export interface MqttStatus {
   readonly clients: number;
@@ -58,8 +65,7 @@ export class MqttBroker implements AsyncDisposable {
   readonly #messages: ReturnType<SolidFeed['subscribe']>;
   readonly #recheck: NodeJS.Timeout;
   readonly #cutOffs = new Map<CutOffReason, number>(cutOffReasons.map((reason) => [reason, 0]));
-  /** What the HTTP request of a WebSocket was allowed. */
-  readonly #grants = new WeakMap<Client, Grant>();
+  readonly #shown = new WeakMap<Client, Shown>();
   #publishing: Promise<void> = Promise.resolve();
 
   private constructor(options: MqttOptions, deps: MqttDeps) {
@@ -68,7 +74,8 @@ export class MqttBroker implements AsyncDisposable {
     this.#sessions = new Sessions({ ...options, maxSubscriptions });
     this.#messages = deps.feed.subscribe(feedLimits);
     this.#aedes = new Aedes(this.#rules());
-    this.#recheck = setInterval(() => this.#closeRevoked(), recheckIntervalMs).unref();
+    const { recheckMs = defaultLimits.recheckMs } = options;
+    this.#recheck = setInterval(() => this.#closeRevoked(), recheckMs).unref();
   }
 
   static async open(options: MqttOptions, deps: MqttDeps): Promise<MqttBroker> {
@@ -82,15 +89,20 @@ export class MqttBroker implements AsyncDisposable {
   /** A place for one who connects, to be left when the connection is over; see `Places`. */
   enter(client: string | undefined): Place | TangleError {
     const taken = this.#places.take(client);
-    if (taken instanceof TangleError) this.#countReason('no_place');
+    if (taken instanceof TangleError) this.countRefused('no_place');
     return taken;
   }
 
-  /** Owns the stream from now on. `grant` is what the caller may do without a token in its CONNECT. */
-  serve(stream: Duplex, grant?: Grant): void {
+  /** One who connected and is not let in. */
+  countRefused(reason: CutOffReason): void {
+    this.#cutOffs.set(reason, (this.#cutOffs.get(reason) ?? 0) + 1);
+  }
+
+  /** Owns the stream from now on. */
+  serve(stream: Duplex, shown?: Shown): void {
     const connection = new GuardedConnection(stream);
     const client = this.#aedes.handle(connection);
-    if (grant !== undefined) this.#grants.set(client, grant);
+    if (shown !== undefined) this.#shown.set(client, shown);
     this.#sessions.open(client);
     connection.once('close', () => this.#sessions.close(client));
   }
@@ -157,8 +169,12 @@ export class MqttBroker implements AsyncDisposable {
     token: string | undefined,
   ): Promise<AuthenticateError | undefined> {
     const { grantOf, publicScopes } = this.#deps.access;
-    const isAllowed = mayRead(this.#grants.get(client) ?? strangerOf(publicScopes));
-    if (isAllowed) return undefined;
+    if (mayRead(strangerOf(publicScopes))) return undefined;
+    const shown = this.#shown.get(client);
+    if (shown !== undefined && mayRead(shown.grant)) {
+      this.#sessions.keepToken(client, shown.token);
+      return undefined;
+    }
     if (token === undefined || token === '') return refusal(5, 'a token is needed');
     const grant = await grantOf(token).catch(() => 'unavailable' as const);
     if (grant === 'unavailable') return refusal(3, 'tokens cannot be checked');
@@ -183,13 +199,9 @@ export class MqttBroker implements AsyncDisposable {
   }
 
   #countCutOff(client: Client, error: Error): void {
-    if (error instanceof CutOff) this.#countReason(error.reason);
+    if (error instanceof CutOff) this.countRefused(error.reason);
     const { log } = this.#deps;
     log.debug({ clientId: client.id, err: error }, 'an MQTT client is gone');
-  }
-
-  #countReason(reason: CutOffReason): void {
-    this.#cutOffs.set(reason, (this.#cutOffs.get(reason) ?? 0) + 1);
   }
 
   #closeRevoked(): void {

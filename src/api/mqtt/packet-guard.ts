@@ -11,6 +11,7 @@ export const cutOffReasons = [
   'client_id',
   'slow',
   'no_place',
+  'connection_rate',
 ] as const;
 export type CutOffReason = (typeof cutOffReasons)[number];
 

@@ -15,6 +15,7 @@ import { orThrow } from '../places.ts';
 import type { Place } from '../places.ts';
 import { problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
+import { tokenIn } from '../scopes.ts';
 import type { Grant } from '../scopes.ts';
 
 export interface MqttRouteDeps {
@@ -28,7 +29,7 @@ interface MqttServer {
   /** A place for one who connects; undefined for an own program. */
   enter(client: string | undefined): Place | TangleError;
   /** Owns the stream. */
-  serve(stream: Duplex, grant: Grant): void;
+  serve(stream: Duplex, shown: { readonly grant: Grant; readonly token: string }): void;
 }
 
 interface Upgrade {
@@ -54,6 +55,7 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping, clientOf }: MqttRou
     },
     handler: (request, reply) => {
       const { raw, grant } = request;
+      const token = tokenIn(request.headers);
       const upgrade = upgrades.get(raw);
       if (upgrade === undefined) throw new TangleError('UPGRADE_REQUIRED');
       leaveAtClose(upgrade.socket, orThrow(mqtt.enter(holderOf(request))));
@@ -61,7 +63,7 @@ export function mqttRoutes(app: ApiServer, { mqtt, stopping, clientOf }: MqttRou
       upgrade.response.detachSocket(upgrade.socket);
       webSockets.handleUpgrade(raw, upgrade.socket, upgrade.head, (webSocket) => {
         answerPings(webSocket);
-        mqtt.serve(createWebSocketStream(webSocket), grant);
+        mqtt.serve(createWebSocketStream(webSocket), { grant, token });
       });
     },
   });

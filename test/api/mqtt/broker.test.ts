@@ -179,4 +179,32 @@ describe('the broker', () => {
     const client = await dial(open.broker, 'guest', 'token');
     expect(client.read()).toEqual(Buffer.from([...accepted.subarray(0, 3), code]));
   });
+
+  it('ends who was let in by the token of its HTTP request, when that is revoked', async () => {
+    const known = new Set(['revoked', 'good']);
+    const grant = { scopes: new Set(['read' as const]) };
+    const grantOf = (token: string) => Promise.resolve(known.has(token) ? grant : undefined);
+    const broker = await MqttBroker.open(
+      { ...limits, recheckMs: 1 },
+      {
+        feed: new SolidFeed(),
+        store: { get: () => undefined },
+        access: { grantOf, publicScopes: [] },
+        log: silentLogger,
+      },
+    );
+    await using _ = broker;
+    const [revoked, good] = ['revoked', 'good'].map((token) => {
+      const [client, server] = duplexPair();
+      broker.serve(server, { grant, token });
+      client.write(connectPacket(token));
+      return client.resume();
+    });
+    const ended = once(revoked!, 'end');
+    await once(revoked!, 'data');
+    known.delete('revoked');
+    await ended;
+    expect(broker.status().clients).toBe(1);
+    expect(good!.destroyed).toBe(false);
+  });
 });
