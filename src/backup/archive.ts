@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { makeFolder, syncFolder } from '../files.ts';
 import type { Logger } from '../log.ts';
+import { hasProvenBytes } from '../storage/layout.ts';
 import type { StoredMessage } from '../storage/store.ts';
 import { chunkTypes, encodeChunk, fileHead } from './container.ts';
 import type { BackupHead } from './read.ts';
@@ -60,9 +61,11 @@ export class Archive implements AsyncDisposable {
 
   /**
    * What is pruned next, oldest first: on the disk when it resolves. After a failure the file is given up,
-   * so that nothing is ever written behind a torn chunk. Throws ARCHIVE_FAILED.
+   * so that nothing is ever written behind a torn chunk. What is damaged is left out: the file has no ids, and a
+   * reader would take it for another message. Throws ARCHIVE_FAILED.
    */
-  readonly append = async (records: readonly StoredMessage[]): Promise<void> => {
+  readonly append = async (given: readonly StoredMessage[]): Promise<void> => {
+    const records = given.filter((record) => this.#isWhole(record));
     if (records.length === 0) return;
     try {
       const file = await this.#fileFor(records);
@@ -79,6 +82,14 @@ export class Archive implements AsyncDisposable {
       throw this.#fail(failure(this.#options.folder, cause));
     }
   };
+
+  #isWhole(record: StoredMessage): boolean {
+    const isWhole = hasProvenBytes(record);
+    if (!isWhole) {
+      this.#deps.log.error({ seq: record.seq }, 'a damaged message is pruned and not archived');
+    }
+    return isWhole;
+  }
 
   /** Told once in the log: it is tried again every second. */
   #fail(error: TangleError): TangleError {

@@ -60,6 +60,25 @@ describe('an archive', () => {
     await expect(search(join(path, 'none'))).rejects.toThrow('There is no archive in');
   });
 
+  it('leaves out a message that is damaged, and is read to its end', async () => {
+    await using folder = await aFolder();
+    const records = stored(9);
+    const damaged = records.map((record, at) => {
+      // One that can still be read as a message, and one that cannot.
+      if (at !== 3 && at !== 5) return record;
+      const bytes = Buffer.from(record.bytes);
+      bytes.fill(0xff, at === 3 ? 40 : bytes.length - 20);
+      return { ...record, bytes };
+    });
+    {
+      await using archive = await openArchive(folder.path);
+      await archive.append(damaged);
+    }
+    const { messages, damaged: files } = await search(folder.path);
+    expect(hexes(messages)).toEqual(hexes(records).filter((_, at) => at !== 3 && at !== 5));
+    expect(files).toEqual([]);
+  });
+
   it('begins another file when one is large enough, in the order of time and number', async () => {
     await using folder = await aFolder();
     const records = stored(40);
