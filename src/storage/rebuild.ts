@@ -115,6 +115,7 @@ export class Rebuild implements AsyncDisposable {
     await index.learnIds();
     const pins = await RebuiltPins.open({ log, index }, source);
     const rebuild = new Rebuild(source, { log, indexDb, index, pins });
+    await index.sweep.begin(source.cutSeq);
     await index.settle(rebuild.#epoch.logId, source.cutSeq);
     const batch = log.batch();
     rebuild.#putEpoch(batch, rebuild.#epoch.firstSeq, source.cutSeq);

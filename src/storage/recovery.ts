@@ -76,6 +76,7 @@ async function bringUp(log: Log, place: IndexPlace, options: RecoveryOptions): P
   if (options.isReindexed || isOfOtherLayout(index)) {
     index = opening.use(await replaceIndexFolder(place, index));
   }
+  if (index.position === undefined) await index.sweep.begin(log.cutSeq);
   await index.settle(log.logId, index.position?.indexedUpToSeq ?? 0);
   await finishCut({ log, index });
   await refillPins(log, index, options);

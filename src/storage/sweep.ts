@@ -68,6 +68,11 @@ export class Sweep {
     );
   }
 
+  /** The index is new: of what was pruned before it has nothing. */
+  async begin(cutSeq: number): Promise<void> {
+    await this.note({ firstPiece: 0, lastPiece: pieces - 1, cutSeq });
+  }
+
   /** How many pruned messages still have their entries, as an average over the pieces. */
   staleCount(cutSeq: number): number {
     const counts = this.#sweptSeqs.map((seq, piece) => (cutSeq - seq) * (weights[piece] ?? 0));

@@ -97,6 +97,8 @@ describe('a backup', () => {
     await restore(file, target);
     await using store = await openTestStore(target);
     expect(store).toMatchObject({ cutSeq: 40, messageCount: 60, lastSeq: 100 });
+    // Its index is new, and has nothing of what was pruned.
+    expect(store.staleIndexCount).toBe(0);
     const [gone, kept] = [grower.records[0]!, grower.records[60]!];
     expect(await store.facts([gone.id, genesisId])).toEqual([undefined, undefined]);
     expect(store.get(kept.id)).toMatchObject({ seq: 61, arrivalMs: kept.arrivalMs });

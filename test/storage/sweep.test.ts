@@ -82,6 +82,20 @@ describe('a sweep', () => {
     expect(store.staleIndexCount).toBe(10);
   });
 
+  it('is not owed by an index that was made after the cut', async () => {
+    await using folder = await aFolder();
+    {
+      await using store = await openTestStore(folder.path);
+      await store.append(new Grower().many(50));
+      await cutUpTo(store, 30);
+    }
+    await using store = await openTestStore(folder.path, { reindex: true });
+    expect(store.staleIndexCount).toBe(0);
+    expect(await store.prunedBytesOnDisk()).toMatchObject({ index: 0 });
+    await cutUpTo(store, 40);
+    expect(store.staleIndexCount).toBe(10);
+  });
+
   it('leaves alone what came again, also while it runs', async () => {
     await using folder = await aFolder();
     await using store = await openTestStore(folder.path);
