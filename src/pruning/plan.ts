@@ -17,7 +17,7 @@ export interface PrunePlan {
 
 /** Whoever asks knows what is young: only the newest tips and messages are kept from them. */
 export function planOf(wish: PruneWish, facts: PruningFacts): PrunePlan {
-  const { cutSeq, messageCount, storeBytes, reclaimableBytes } = facts;
+  const { cutSeq, messageCount, storeBytes, reclaimableBytes, pinnedBytes } = facts;
   const toSeq = Math.max(cutSeq, Math.min(seqOf(wish, facts), hardFloorOf(facts)));
   const count = messageCount - countAbove(toSeq, facts);
   const share = messageCount === 0 ? 0 : count / messageCount;
@@ -25,7 +25,7 @@ export function planOf(wish: PruneWish, facts: PruningFacts): PrunePlan {
     fromSeq: cutSeq + 1,
     toSeq,
     messageCount: count,
-    estimatedBytes: Math.floor(share * Math.max(0, storeBytes - reclaimableBytes)),
+    estimatedBytes: Math.floor(share * Math.max(0, storeBytes - reclaimableBytes - pinnedBytes)),
   };
 }
 

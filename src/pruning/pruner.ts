@@ -182,10 +182,12 @@ export class Pruner implements AsyncDisposable {
     };
     // Rejected when the node stops, perhaps before anybody waits for it.
     done.promise.then(end, end);
-    this.#job = { done };
+    const asked: Job = { done };
+    this.#job = asked;
     try {
       const plan = await this.plan(wish);
-      this.#job = { plan, done };
+      // Interrupted before it was known what is to be done: that was all.
+      if (this.#job === asked) this.#job = { plan, done };
       this.#lastPlan = plan;
       this.#wake.resolve();
       return { plan, done: done.promise };
@@ -247,8 +249,21 @@ export class Pruner implements AsyncDisposable {
   async #compact(): Promise<boolean> {
     if (!this.#compactor.isDue(this.#isUrgent())) return false;
     this.#state = 'compacting';
-    await this.#compactor.compact();
+    await this.#watchedOver(this.#compactor.compact());
     return true;
+  }
+
+  /** A piece of a large index takes long: the door is looked after meanwhile. */
+  async #watchedOver(work: Promise<void>): Promise<void> {
+    const ended = Promise.allSettled([work]);
+    for (;;) {
+      const timer = new AbortController();
+      const turn = wait(this.#guard.lookMs, undefined, { signal: timer.signal });
+      const settled = await Promise.race([ended, turn.catch(() => undefined)]);
+      timer.abort();
+      if (settled !== undefined) return work;
+      await this.#guard.look(await this.#deps.measure());
+    }
   }
 
   /** Slices, with a turn of the event loop between them; and as long a pause as each took when there is time. */

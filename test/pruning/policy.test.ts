@@ -132,8 +132,12 @@ describe('what a message takes', () => {
     expect(planOf({ keepMessages: 50_000 }, some)).toMatchObject({ estimatedBytes: 20 * MiB });
   });
 
-  it('is not what was pruned already', () => {
-    const some = someFacts({ folderBytes: 50 * MiB, reclaimableBytes: 10 * MiB });
+  it('is neither what was pruned already nor what pins keep', () => {
+    const some = someFacts({
+      folderBytes: 55 * MiB,
+      reclaimableBytes: 10 * MiB,
+      pinnedBytes: 5 * MiB,
+    });
     expect(planOf({ keepMessages: 50_000 }, some)).toMatchObject({ estimatedBytes: 20 * MiB });
   });
 });

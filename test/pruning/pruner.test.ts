@@ -235,6 +235,58 @@ describe('the pruner', () => {
     expect(store.cutSeq).toBe(2_500);
   });
 
+  it('ends it also before it is known what is to be done', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path);
+    const { pruner, store } = bench;
+    const pruning = pruner.prune({ toSeq: 2_500 });
+    pruner.interrupt();
+    await pruning;
+    expect(pruner.status().job).toMatchObject({ isDone: true });
+    expect(store.cutSeq).toBe(0);
+    await pruner.prune({ toSeq: 10 });
+    expect(store.cutSeq).toBe(10);
+  });
+
+  it('looks after the door while a piece is compacted', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    await using bench = await openBench(folder.path, { disk, maxSizeBytes: 64 * MiB });
+    await bench.pruner[Symbol.asyncDispose]();
+    await bench.store.cut({ upToSeq: 2_000 });
+    const compacting = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const store = new Proxy(bench.store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === 'compact') {
+          return async (): Promise<void> => {
+            compacting.resolve();
+            await released.promise;
+          };
+        }
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+    // Near enough that it is urgent, and that it looks often.
+    disk.folderBytes = () => 63 * MiB;
+    const limits = limitsOf({ ...settings, maxSizeBytes: 64 * MiB }, await disk.measure());
+    await using pruner = await Pruner.start(limits, {
+      store,
+      tips: () => [],
+      measure: disk.measure,
+      ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
+      clock: { now: () => nowMs },
+      evenMs: () => performance.now(),
+      log: silentLogger,
+    });
+    await compacting.promise;
+    disk.folderBytes = () => 120 * MiB;
+    while (pruner.gate() === undefined) await new Promise(setImmediate);
+    expect(pruner.status()).toMatchObject({ state: 'compacting', slowedMs: Infinity });
+    released.resolve();
+  });
+
   it('does one thing at a time', async () => {
     await using folder = await aFolder();
     await using bench = await openBench(folder.path);
