@@ -86,6 +86,14 @@ export const alerts: readonly Alert[] = [
     action: 'Run midge prune --resume, or the limits mean nothing.',
   },
   {
+    name: 'MidgePinsMissed',
+    expr: `increase(${metric('midge_pruning_missed_pins_total')}[1h]) > 0`,
+    for: '0m',
+    severity: 'warning',
+    summary: 'Messages of a pinned index were pruned, for there was no room to keep them.',
+    action: 'Raise pruning.maxPinnedBytes, or remove pins: midge pin list.',
+  },
+  {
     name: 'MidgeIntakeSlowed',
     expr: `${metric('midge_intake_slowed')} == 1`,
     for: '10m',
