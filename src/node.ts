@@ -89,7 +89,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
       announce: (messages) => neighbours?.announce(messages),
       onMissing: (blocked) => neighbours?.fetcher.want(blocked),
       onProgress: start.indexing,
-      hasCaughtUp: () => neighbours?.catchUp.state().hasCaughtUp === true,
+      hasCaughtUp: () => neighbours?.catchUp.state().isCurrent === true,
     }),
   );
   const pow = config.pow.enabled ? opening.use(await openPow(config, deps)) : undefined;
@@ -237,6 +237,7 @@ type Listeners = Required<Pick<IntakeDeps, 'announce' | 'onMissing'>> & {
 
 interface Tangle extends AsyncDisposable {
   readonly store: Store;
+  readonly absence: Absence;
   readonly tips: TipPool;
   readonly intake: Intake;
   readonly pruner: Pruner;
@@ -309,6 +310,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
   const owned = opening.move();
   return {
     store,
+    absence,
     tips,
     intake,
     pruner,

@@ -35,6 +35,11 @@ export class Boundaries {
     return this.#deps.cursors.hasBoundarySince(this.#deps.clock.now() - abandonedMs);
   }
 
+  /** Whether that one's boundary was, so that the newest of all is to come from there. */
+  isOpen(peerId: string): boolean {
+    return this.#deps.cursors.isBoundaryOpen(peerId);
+  }
+
   /** Makes the neighbour's boundary ours, as a whole or not at all; returns where its log begins. */
   async take(peerId: string, channel: SyncChannel, onPage: () => void): Promise<Cursor> {
     const { store, cursors, clock, log, onChanged } = this.#deps;
@@ -58,6 +63,11 @@ export class Boundaries {
   /** That neighbour's log goes on being read. */
   goesOn(peerId: string): void {
     this.#deps.cursors.touchBoundary(peerId, this.#deps.clock.now());
+  }
+
+  /** That neighbour is not believed any more: what it said goes when another one was read to its end. */
+  gaveUp(peerId: string): void {
+    this.#deps.cursors.closeBoundary(peerId);
   }
 
   /** That neighbour's log was read to its end: once none is open, what no message needs goes. */

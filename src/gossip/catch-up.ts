@@ -8,7 +8,15 @@ import type { Outcome } from '../tangle/outcome.ts';
 import { Boundaries } from './boundaries.ts';
 import type { BoundariesDeps } from './boundaries.ts';
 import type { Cursors } from './cursors.ts';
-import { isAwaited, isFirstInLine, newFollowed, notePage, progressOf } from './followed.ts';
+import {
+  areCurrent,
+  inTurn,
+  isAwaited,
+  isFirstInLine,
+  newFollowed,
+  notePage,
+  progressOf,
+} from './followed.ts';
 import type { CatchUpState, Followed } from './followed.ts';
 import { LogServer } from './log-server.ts';
 import { Tally } from './tally.ts';
@@ -26,6 +34,8 @@ const intervalMs = 30_000;
 const nudgeMs = 1_000;
 /** Logs read at the same time; each holds about 600 KiB. */
 const maxPasses = 4;
+/** Of them for those that nobody named: they may take their time, and must not keep the others waiting. */
+const maxPassesOfStrangers = 2;
 /** Who waits for its turn is looked at this often. */
 const retryMs = 1_000;
 /** How often progress is logged and kept. */
@@ -43,6 +53,8 @@ export interface CatchUpDeps {
   readonly cursors: Cursors;
   /** Peers whose boundaries are believed. */
   readonly isTrusted: (peerId: string) => boolean;
+  /** Neighbours of the owner. */
+  readonly isNamed: (peerId: string) => boolean;
   /** What is solid has changed without a message; what stands up to that seq is no tip any more. */
   readonly onBoundary: (tipFloorSeq: number) => void;
   /** It broke a rule and is followed no more until it connects again. */
@@ -133,11 +145,18 @@ export class CatchUp implements AsyncDisposable {
     const heard = [...this.#neighbours.values()].filter(({ hasAnswered }) => hasAnswered);
     return {
       isFirstRunning:
-        (this.#boundaries.isAnyOpen && heard.some(({ phase }) => phase === 'reading')) ||
+        (this.#boundaries.isAnyOpen && heard.some((one) => this.#isBridging(one, now))) ||
         (!this.#isFirstDone && heard.some((one) => isAwaited(one, this.#heardAtMs, now))),
       hasCaughtUp: this.#isFirstDone,
+      isCurrent: areCurrent([...this.#neighbours.values()], now),
       neighbours: heard.map((neighbour) => progressOf(neighbour, now)),
     };
+  }
+
+  /** Whether it brings what is missing above a boundary; whoever else is read meanwhile keeps nobody waiting. */
+  #isBridging(one: Followed, nowMs: number): boolean {
+    const isBringing = this.#boundaries.isOpen(one.peerId) || nowMs < one.delivering.untilMs;
+    return one.phase === 'reading' && isBringing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -157,7 +176,7 @@ export class CatchUp implements AsyncDisposable {
 
   /** Begins as many passes as there is room for. */
   #start(): void {
-    for (const neighbour of this.#neighbours.values()) {
+    for (const neighbour of inTurn([...this.#neighbours.values()], this.#deps.isNamed)) {
       if (this.#running.size >= maxPasses) return;
       if (!neighbour.isAsked || neighbour.phase === 'reading' || this.#mustWait(neighbour))
         continue;
@@ -170,9 +189,17 @@ export class CatchUp implements AsyncDisposable {
 
   /** It is looked at again when a pass ends, and after a moment. */
   #mustWait({ peerId }: Followed): boolean {
-    if (this.#deps.cursors.get(peerId) !== undefined) return false;
-    const now = this.#deps.clock.now();
-    const mustWait = [...this.#neighbours.values()].some((other) => isFirstInLine(other, now));
+    const { cursors, clock, isNamed } = this.#deps;
+    const isStranger = !isNamed(peerId);
+    const others = [...this.#neighbours.values()].filter(({ phase }) => phase === 'reading');
+    const strangers = others.filter((other) => !isNamed(other.peerId));
+    if (isStranger && strangers.length >= maxPassesOfStrangers) return true;
+    if (cursors.get(peerId) !== undefined) return false;
+    const now = clock.now();
+    // Whoever was named waits for nobody who was not.
+    const mustWait = others.some(
+      (other) => isFirstInLine(other, now) && (isStranger || isNamed(other.peerId)),
+    );
     if (mustWait) this.#cancelRetry ??= this.#deps.setTimer(() => this.#retry(), retryMs);
     return mustWait;
   }
@@ -323,6 +350,7 @@ export class CatchUp implements AsyncDisposable {
       this.#deps.log.info({ peerId, takenMessages, tookMs: now - beganAtMs }, 'caught up');
     }
     this.#isFirstDone = true;
+    neighbour.hasCaughtUp = true;
     neighbour.currentAtMs = now;
   }
 
@@ -332,6 +360,7 @@ export class CatchUp implements AsyncDisposable {
     this.#deps.log.debug({ peerId, err: cause }, 'a conversation of catch-up failed');
     if (!(cause instanceof TangleError) || errorTable[cause.code].blame !== 'sender') return;
     this.leave(peerId);
+    this.#boundaries.gaveUp(peerId);
     this.#deps.onMisbehaviour(peerId, cause);
   }
 }

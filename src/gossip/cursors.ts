@@ -82,6 +82,10 @@ export class Cursors {
     if (this.#boundaries.has(peerId)) this.#boundaries.set(peerId, nowMs);
   }
 
+  isBoundaryOpen(peerId: string): boolean {
+    return this.#boundaries.has(peerId);
+  }
+
   /** Whether it was open. */
   closeBoundary(peerId: string): boolean {
     return this.#boundaries.delete(peerId);

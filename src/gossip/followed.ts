@@ -28,6 +28,8 @@ export interface CatchUpState {
   readonly isFirstRunning: boolean;
   /** A log was read to its end since the start. */
   readonly hasCaughtUp: boolean;
+  /** So were all that are connected, since they are, but those that bring next to nothing for a minute. */
+  readonly isCurrent: boolean;
   /** Those that speak catch-up. */
   readonly neighbours: readonly NeighbourProgress[];
 }
@@ -35,6 +37,9 @@ export interface CatchUpState {
 export interface Followed {
   readonly peerId: string;
   readonly isTrusted: boolean;
+  readonly connectedAtMs: number;
+  /** Its log was read to its end since then. */
+  hasCaughtUp: boolean;
   /** Resting until its timer or until there is room for one more. */
   phase: 'reading' | 'resting';
   /** Its log is read from the beginning. */
@@ -68,6 +73,8 @@ export function newFollowed(
   return {
     peerId,
     isTrusted,
+    connectedAtMs: nowMs,
+    hasCaughtUp: false,
     phase: 'resting',
     isFromBeginning: false,
     isAsked: false,
@@ -130,4 +137,23 @@ export function isFirstInLine(followed: Followed, nowMs: number): boolean {
 export function isAwaited(followed: Followed, heardAtMs: number, nowMs: number): boolean {
   if (followed.phase !== 'reading') return false;
   return nowMs - heardAtMs < deliveryMs || nowMs < followed.delivering.untilMs;
+}
+
+/** Whether what the connected ones have is here, as far as they bring it. */
+export function areCurrent(all: readonly Followed[], nowMs: number): boolean {
+  const isAwaitedStill = (one: Followed): boolean =>
+    nowMs - one.connectedAtMs < deliveryMs || nowMs < one.delivering.untilMs;
+  return (
+    all.some(({ hasCaughtUp }) => hasCaughtUp) &&
+    all.every((one) => one.hasCaughtUp || !isAwaitedStill(one))
+  );
+}
+
+/** In whose log it is looked first: those that the owner named, then those that were not read for longest. */
+export function inTurn(
+  all: readonly Followed[],
+  isNamed: (peerId: string) => boolean,
+): readonly Followed[] {
+  const rank = ({ peerId }: Followed): number => (isNamed(peerId) ? 0 : 1);
+  return all.toSorted((a, b) => rank(a) - rank(b) || a.endedAtMs - b.endedAtMs);
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import { messageIdHex, networkIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
+import type { Absence } from '../tangle/absence.ts';
 import { Fetcher } from '../tangle/fetcher.ts';
 import type { Intake } from '../tangle/intake.ts';
 import { Discovery } from './discovery.ts';
@@ -43,6 +44,7 @@ export interface NetworkOptions {
 export interface NetworkDeps {
   readonly intake: Pick<Intake, 'submit' | 'tellWaiting' | 'restoreSoon'>;
   readonly store: Store;
+  readonly absence: Pick<Absence, 'found' | 'lost'>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -77,8 +79,11 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
       onRested: () => intake.tellWaiting(),
     }),
   );
+  // The first neighbour may come before gossip is known here.
+  let opened: Gossip | undefined;
+  const isConfigured = (peerId: string): boolean => opened?.isConfigured(peerId) === true;
   const catchUp = opening.use(
-    await openSync(options, { ...deps, log, host, gossip: () => gossip }),
+    await openSync(options, { ...deps, log, host, gossip: () => gossip, isConfigured }),
   );
   const discovery = opening.use(
     await openDiscovery(options, { ...common, host, connected: () => gossip.connectedPeerIds }),
@@ -89,10 +94,11 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
       host,
       discovery,
       readMessage: (id) => readMessage(id, { store, log }),
-      onNeighbour: (event) => hear(event, catchUp),
+      onNeighbour: listenerOf({ ...deps, catchUp }),
       onDropped: (peerId) => void catchUp.nudge(peerId),
     }),
   );
+  opened = gossip;
   const owned = opening.move();
   return {
     host,
@@ -112,11 +118,12 @@ interface SyncParts extends NetworkDeps {
   readonly host: Host;
   /** Opened after catch-up, and before anything is read. */
   readonly gossip: () => Gossip;
+  readonly isConfigured: (peerId: string) => boolean;
 }
 
 function openSync(options: NetworkOptions, parts: SyncParts): Promise<CatchUp> {
   const { dataDir, networkName } = options;
-  const { host, intake, gossip, ...deps } = parts;
+  const { host, intake, gossip, isConfigured, ...deps } = parts;
   const trusted = peerIdsOf(options.trusted);
   return openCatchUp(
     { networkId: networkIdOf(networkName), dataDir },
@@ -129,6 +136,7 @@ function openSync(options: NetworkOptions, parts: SyncParts): Promise<CatchUp> {
         return intake.submit(bytes, source);
       },
       isTrusted: (peerId) => trusted.has(peerId),
+      isNamed: (peerId) => trusted.has(peerId) || isConfigured(peerId),
       // Entry points came or went, so what waits may be solid and the tips may be others.
       onBoundary: (tipFloorSeq) => intake.restoreSoon(tipFloorSeq),
       onMisbehaviour: (peerId, { code }) => {
@@ -167,9 +175,22 @@ function readMessage(
   }
 }
 
-function hear({ kind, peerId }: NeighbourEvent, catchUp: CatchUp): void {
-  if (kind === 'up') catchUp.follow(peerId);
-  else catchUp.leave(peerId);
+function listenerOf({
+  absence,
+  catchUp,
+}: Pick<NetworkDeps, 'absence'> & { readonly catchUp: CatchUp }) {
+  const connected = new Set<string>();
+  return ({ kind, peerId }: NeighbourEvent): void => {
+    if (kind === 'up') {
+      connected.add(peerId);
+      if (connected.size === 1) absence.found();
+      catchUp.follow(peerId);
+    } else {
+      connected.delete(peerId);
+      if (connected.size === 0) absence.lost();
+      catchUp.leave(peerId);
+    }
+  };
 }
 
 function gossipOptions(options: NetworkOptions): GossipOptions {

@@ -29,8 +29,8 @@ export type ParentFacts = Pick<Facts, 'isLazy' | 'firstChildMs'>;
 export interface Times {
   readonly nowMs: number;
   readonly maxParentAgeMs: number;
-  /** The node was not there since then: what had a child before has not grown older since. */
-  readonly awaySinceMs?: number | undefined;
+  /** The node was not there since then, each time: what had a child before has not grown older since. */
+  readonly awaySinceMs?: readonly number[] | undefined;
 }
 
 /**
@@ -40,10 +40,10 @@ export interface Times {
  */
 export function isLazyChild(
   parents: readonly ParentFacts[],
-  { nowMs, maxParentAgeMs, awaySinceMs = -Infinity }: Times,
+  { nowMs, maxParentAgeMs, awaySinceMs = [] }: Times,
 ): boolean {
   return parents.some(({ isLazy, firstChildMs = Infinity }) => {
-    const untilMs = firstChildMs <= awaySinceMs ? awaySinceMs : nowMs;
+    const untilMs = awaySinceMs.find((sinceMs) => firstChildMs <= sinceMs) ?? nowMs;
     return isLazy || untilMs - firstChildMs > maxParentAgeMs;
   });
 }

@@ -44,8 +44,8 @@ export interface IntakeDeps {
   readonly verifyWork: VerifyWork;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Since when this node was not there, as long as it does not have what others attached meanwhile. */
-  readonly awaySinceMs?: () => number | undefined;
+  /** Since when this node was not there, each time, as long as it does not have what others attached meanwhile. */
+  readonly awaySinceMs?: () => readonly number[];
   /** Awaited before each batch, when it gives something to wait for. */
   readonly gate?: () => Promise<unknown> | undefined;
   /** Why nothing can be taken in now. */

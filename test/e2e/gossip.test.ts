@@ -7,6 +7,7 @@ import {
   openNetwork,
   settled,
   tipsOf,
+  untilHeld,
   untilOffered,
   untilHealthy,
 } from '../support/network.ts';
@@ -50,27 +51,35 @@ describe('five nodes', () => {
     await isEverywhere([...ids, ...(await attachEverywhere(nodes, 'after'))]);
   });
 
-  it('build on the same tips when one was away for longer than parents may be named', async () => {
-    const maxParentAgeMs = 5_000;
-    await using network = await openNetwork([[], [0]], {
-      settingsOf: () => ({ 'tangle.max-parent-age-ms': maxParentAgeMs }),
-    });
-    const { nodes } = network;
-    await Promise.all(nodes.map(untilHealthy));
-    const [parent = ''] = await attachEverywhere(nodes, 'parent');
-    await attachEverywhere(nodes, 'child');
-    await nodes[1]!.stop();
-    const stoppedAtMs = Date.now();
-    // As from a client that was given its parents before.
-    const sibling = await attachTo(nodes[0]!, [parent], 'sibling');
-    await attachTo(nodes[0]!, [sibling, ...(await tipsOf(nodes[0]!))], 'of both');
-    while (Date.now() - stoppedAtMs <= maxParentAgeMs) await attachMany(nodes[0]!, 1, 'meanwhile');
-    await network.restart(1);
-    await nodes[1]!.logged('caught up');
-    const [last = ''] = await attachMany(nodes[0]!, 1, 'last');
-    const offered = await Promise.all(nodes.map((node) => untilOffered(node, last)));
-    expect(offered).toEqual([last, last]);
-  });
+  it.each(['stopped', 'alone'])(
+    'build on the same tips when one was %s for longer than parents may be named',
+    async (how) => {
+      const maxParentAgeMs = 5_000;
+      await using network = await openNetwork([[], [0]], {
+        settingsOf: () => ({ 'tangle.max-parent-age-ms': maxParentAgeMs }),
+      });
+      const { nodes } = network;
+      await Promise.all(nodes.map(untilHealthy));
+      const [parent = ''] = await attachEverywhere(nodes, 'parent');
+      await attachEverywhere(nodes, 'child');
+      if (how === 'stopped') await nodes[1]!.stop();
+      else await network.part(0, 1);
+      const stoppedAtMs = Date.now();
+      // As from a client that was given its parents before.
+      const sibling = await attachTo(nodes[0]!, [parent], 'sibling');
+      await attachTo(nodes[0]!, [sibling, ...(await tipsOf(nodes[0]!))], 'of both');
+      let meanwhile = sibling;
+      while (Date.now() - stoppedAtMs <= maxParentAgeMs) {
+        [meanwhile = ''] = await attachMany(nodes[0]!, 1, 'meanwhile');
+      }
+      if (how === 'stopped') await network.restart(1);
+      else await network.join(0, 1);
+      await untilHeld(nodes[1]!, meanwhile);
+      const [last = ''] = await attachMany(nodes[0]!, 1, 'last');
+      const offered = await Promise.all(nodes.map((node) => untilOffered(node, last)));
+      expect(offered).toEqual([last, last]);
+    },
+  );
 
   it('that were parted into two Tangles are one again', async () => {
     await using network = await openNetwork(line);

@@ -100,6 +100,50 @@ describe('a pruned log', () => {
     expect(node.submitted).toHaveLength(width);
   });
 
+  it('is taken over from the next that is trusted when the first one left something out', async () => {
+    await using folders = new AsyncDisposableStack();
+    const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+    await using server = await openTestNode({ dataDir: await folder() });
+    const tangle = aTangleOf(60);
+    await attach(server, tangle);
+    await cutTo(server, 20);
+    const above = tangle.slice(40);
+    await using liar = await openTestHost(await folder());
+    const logId = 'ef'.repeat(16);
+    await liar.libp2p.handle(protocol, (stream) => {
+      const say = (...frames: SyncFrame[]) =>
+        stream.send(Buffer.concat(frames.map(encodeSyncFrame)));
+      const answers: (() => void)[] = [
+        () => say({ type: 'below-cut', logId, cutSeq: 40 }),
+        // It leaves out all that the messages name.
+        () =>
+          say(
+            { type: 'boundary', logId, cutSeq: 40, count: 1, isLast: true },
+            { type: 'entry-point', id: asMessageId(Buffer.alloc(32, 1)), isLazy: false },
+          ),
+        () =>
+          say(
+            { type: 'page', logId, lastSeq: 60, count: above.length },
+            ...above.map(({ bytes }, n): SyncFrame => ({ type: 'record', seq: 41 + n, bytes })),
+          ),
+      ];
+      stream.addEventListener('message', () => answers.shift()?.());
+    });
+    const trusted = [liar.peerId, server.host.peerId];
+    await using node = await openTestNode({ dataDir: await folder(), trusted });
+    await follow(node, liar);
+    await eventually(() => expect(node.misbehaved).toEqual([`${liar.peerId} FRAME_INVALID`]));
+    expect(await heldPoints(node)).toBeGreaterThan(0);
+    await follow(node, server.host);
+    await eventually(() => {
+      node.clock.advance(1_000);
+      expect(node.tangle.store.messageCount).toBe(20);
+      expect(node.catchUp.state().isFirstRunning).toBe(false);
+    });
+    expect(await idsOf(node)).toEqual(await idsOf(server));
+    await eventually(async () => expect(await heldPoints(node)).toBe(0));
+  });
+
   it('frees what waited for its entry points', async () => {
     await using folders = new AsyncDisposableStack();
     const [one, two] = [folders.use(await aFolder()), folders.use(await aFolder())];

@@ -36,6 +36,7 @@ describe('catch-up', () => {
       expect(node.catchUp.state()).toEqual({
         isFirstRunning: false,
         hasCaughtUp: false,
+        isCurrent: false,
         neighbours: [],
       });
       await follow(node, server.host);
@@ -139,6 +140,60 @@ describe('catch-up', () => {
       node.clock.advance(1_000);
       expect(node.tangle.store.messageCount).toBe(3);
     });
+  });
+
+  it.each(['named', 'unnamed'])(
+    'reaches a neighbour that is %s past strangers who say nothing',
+    async (kind) => {
+      await using folders = new AsyncDisposableStack();
+      const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+      await using server = await openTestNode({ dataDir: await folder() });
+      await attach(server, aTangleOf(3));
+      const named = kind === 'named' ? [server.host.peerId] : [];
+      await using node = await openTestNode({ dataDir: await folder(), named });
+      let asked = 0;
+      for (let n = 0; n < 3; n++) {
+        const silent = folders.use(await openTestHost(await folder()));
+        await silent.libp2p.handle(protocol, () => void (asked += 1));
+        await follow(node, silent);
+      }
+      await eventually(() => expect(asked).toBe(1));
+      await follow(node, server.host);
+      const beganMs = node.clock.now();
+      await eventually(() => {
+        if (kind === 'unnamed') node.clock.advance(1_000);
+        expect(node.tangle.store.messageCount).toBe(3);
+      });
+      expect(node.clock.now() - beganMs).toBeLessThan(600_000);
+    },
+  );
+
+  it('leaves places to neighbours that are named, however long strangers take', async () => {
+    await using folders = new AsyncDisposableStack();
+    const folder = async (): Promise<string> => folders.use(await aFolder()).path;
+    await using server = await openTestNode({ dataDir: await folder() });
+    await attach(server, aTangleOf(3));
+    const named = [server.host.peerId];
+    await using node = await openTestNode({ dataDir: await folder(), named });
+    const asked: string[] = [];
+    for (let n = 0; n < 4; n++) {
+      const { bytes } = aMessage({ data: `dribbled ${n}` });
+      const slow = folders.use(await openTestHost(await folder()));
+      await slow.libp2p.handle(protocol, (stream) => {
+        stream.addEventListener('message', () => {
+          // One page, so that there is a cursor, and then nothing.
+          if (!asked.includes(slow.peerId)) send(stream, page(1), record(1, bytes));
+          asked.push(slow.peerId);
+        });
+      });
+      await follow(node, slow);
+      await eventually(() => {
+        node.clock.advance(1_000);
+        expect(new Set(asked).size).toBe(Math.min(n + 1, 2));
+      });
+    }
+    await follow(node, server.host);
+    await eventually(() => expect(node.tangle.store.messageCount).toBeGreaterThanOrEqual(5));
   });
 
   it('starts over when the log is another one', async () => {

@@ -18,7 +18,13 @@ const neighbour = (facts: Partial<NeighbourProgress>): NeighbourProgress => ({
 const stateOf = (
   neighbours: readonly NeighbourProgress[],
   facts: Partial<CatchUpState> = {},
-): CatchUpState => ({ isFirstRunning: false, hasCaughtUp: true, neighbours, ...facts });
+): CatchUpState => ({
+  isFirstRunning: false,
+  hasCaughtUp: true,
+  isCurrent: true,
+  neighbours,
+  ...facts,
+});
 
 const reasonOf = (facts: Partial<NeighbourProgress>, state: Partial<CatchUpState> = {}) =>
   syncStatus(stateOf([neighbour(facts)], state), (peerId) => peerId === 'named').reason;

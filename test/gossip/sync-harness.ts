@@ -45,6 +45,7 @@ export interface Wish {
   /** What others see of the log. */
   readonly log?: Partial<Pick<Store, 'logId'>>;
   readonly trusted?: readonly string[];
+  readonly named?: readonly string[];
   /** What the door answers as long as it says something. */
   readonly answer?: () => Outcome | undefined;
 }
@@ -69,6 +70,7 @@ export async function openTestNode({
         libp2p: host.libp2p,
         store: withLogId(store, () => log.logId ?? store.logId),
         isTrusted: (peerId) => wish.trusted?.includes(peerId) ?? false,
+        isNamed: (peerId) => wish.named?.includes(peerId) ?? false,
         onBoundary: (tipFloorSeq) => tangle.intake.restoreSoon(tipFloorSeq),
         submit: (bytes, source) => {
           submitted.push(bytes);

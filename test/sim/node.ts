@@ -84,6 +84,7 @@ export class SimNode {
       submit: (bytes, source) => world.work(intake.submit(bytes, source)),
       openChannel: (peerId) => Promise.resolve(this.#openChannel(this.#named(peerId))),
       isTrusted: () => true,
+      isNamed: () => true,
       onBoundary: (tipFloorSeq) => intake.restoreSoon(tipFloorSeq),
       onMisbehaviour: (peerId, { message }) => this.faults.push(`${peerId}: ${message}`),
     });

@@ -94,7 +94,7 @@ export async function untilHealthy(node: NodeProcess): Promise<void> {
   while ((await fetch(`${node.url}/health`)).status !== 200) await pause();
 }
 
-async function untilHeld(node: NodeProcess, id: string): Promise<void> {
+export async function untilHeld(node: NodeProcess, id: string): Promise<void> {
   while ((await readRaw(node.url, id)) === undefined) await pause();
 }
 
