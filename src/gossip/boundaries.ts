@@ -37,7 +37,7 @@ export class Boundaries {
 
   /** Whether that one's boundary was, so that the newest of all is to come from there. */
   isOpen(peerId: string): boolean {
-    return this.#deps.cursors.isBoundaryOpen(peerId);
+    return this.isAnyOpen && this.#deps.cursors.isBoundaryOpen(peerId);
   }
 
   /** Makes the neighbour's boundary ours, as a whole or not at all; returns where its log begins. */

@@ -12,10 +12,10 @@ import {
   areCurrent,
   inTurn,
   isAwaited,
-  isFirstInLine,
   newFollowed,
   notePage,
   progressOf,
+  waitsForOthers,
 } from './followed.ts';
 import type { CatchUpState, Followed } from './followed.ts';
 import { LogServer } from './log-server.ts';
@@ -34,8 +34,6 @@ const intervalMs = 30_000;
 const nudgeMs = 1_000;
 /** Logs read at the same time; each holds about 600 KiB. */
 const maxPasses = 4;
-/** Of them for those that nobody named: they may take their time, and must not keep the others waiting. */
-const maxPassesOfStrangers = 2;
 /** Who waits for its turn is looked at this often. */
 const retryMs = 1_000;
 /** How often progress is logged and kept. */
@@ -145,18 +143,12 @@ export class CatchUp implements AsyncDisposable {
     const heard = [...this.#neighbours.values()].filter(({ hasAnswered }) => hasAnswered);
     return {
       isFirstRunning:
-        (this.#boundaries.isAnyOpen && heard.some((one) => this.#isBridging(one, now))) ||
+        heard.some((one) => one.phase === 'reading' && this.#boundaries.isOpen(one.peerId)) ||
         (!this.#isFirstDone && heard.some((one) => isAwaited(one, this.#heardAtMs, now))),
       hasCaughtUp: this.#isFirstDone,
       isCurrent: areCurrent([...this.#neighbours.values()], now),
       neighbours: heard.map((neighbour) => progressOf(neighbour, now)),
     };
-  }
-
-  /** Whether it brings what is missing above a boundary; whoever else is read meanwhile keeps nobody waiting. */
-  #isBridging(one: Followed, nowMs: number): boolean {
-    const isBringing = this.#boundaries.isOpen(one.peerId) || nowMs < one.delivering.untilMs;
-    return one.phase === 'reading' && isBringing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -188,18 +180,12 @@ export class CatchUp implements AsyncDisposable {
   }
 
   /** It is looked at again when a pass ends, and after a moment. */
-  #mustWait({ peerId }: Followed): boolean {
+  #mustWait(neighbour: Followed): boolean {
     const { cursors, clock, isNamed } = this.#deps;
-    const isStranger = !isNamed(peerId);
-    const others = [...this.#neighbours.values()].filter(({ phase }) => phase === 'reading');
-    const strangers = others.filter((other) => !isNamed(other.peerId));
-    if (isStranger && strangers.length >= maxPassesOfStrangers) return true;
-    if (cursors.get(peerId) !== undefined) return false;
-    const now = clock.now();
-    // Whoever was named waits for nobody who was not.
-    const mustWait = others.some(
-      (other) => isFirstInLine(other, now) && (isStranger || isNamed(other.peerId)),
-    );
+    const reading = [...this.#neighbours.values()].filter(({ phase }) => phase === 'reading');
+    const isFromBeginning = cursors.get(neighbour.peerId) === undefined;
+    const one = { ...neighbour, isFromBeginning };
+    const mustWait = waitsForOthers(one, reading, { isNamed, nowMs: clock.now() });
     if (mustWait) this.#cancelRetry ??= this.#deps.setTimer(() => this.#retry(), retryMs);
     return mustWait;
   }
@@ -271,7 +257,7 @@ export class CatchUp implements AsyncDisposable {
   }
 
   #followDeps({ peerId }: Followed): Omit<FollowDeps, 'onAlive' | 'onPage'> {
-    const { store, submit } = this.#deps;
+    const { store, submit, setTimer } = this.#deps;
     const goneCount = store.lastSeq - store.messageCount;
     const pointCount = store.entryPointCount;
     return {
@@ -280,7 +266,7 @@ export class CatchUp implements AsyncDisposable {
       isEmpty: () => store.messageCount === 0,
       isCut: () => store.cutSeq > 0,
       readHorizon: () => readHorizon(store),
-      wait: (delayMs) => this.#wait(delayMs),
+      wait: (delayMs) => new Promise((resolve) => void setTimer(resolve, delayMs)),
     };
   }
 
@@ -305,10 +291,6 @@ export class CatchUp implements AsyncDisposable {
 
   #cursorOf(peerId: string): Cursor {
     return this.#deps.cursors.get(peerId) ?? { logId: noLogId, nextSeq: 1 };
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#deps.setTimer(resolve, delayMs));
   }
 
   #onPage(neighbour: Followed, progress: Progress): void {

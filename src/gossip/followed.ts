@@ -125,7 +125,7 @@ export function progressOf(followed: Followed, nowMs: number): NeighbourProgress
  * Whether others that would be read from the beginning wait for this one: all logs hold much the same, and where a
  * node's own past begins must be settled once. Nobody waits long for one that delivers nothing.
  */
-export function isFirstInLine(followed: Followed, nowMs: number): boolean {
+function isFirstInLine(followed: Followed, nowMs: number): boolean {
   if (followed.phase !== 'reading' || !followed.isFromBeginning) return false;
   return nowMs - followed.beganAtMs < deliveryMs || nowMs < followed.delivering.untilMs;
 }
@@ -146,6 +146,24 @@ export function areCurrent(all: readonly Followed[], nowMs: number): boolean {
   return (
     all.some(({ hasCaughtUp }) => hasCaughtUp) &&
     all.every((one) => one.hasCaughtUp || !isAwaitedStill(one))
+  );
+}
+
+/** Of those read at a time, as many may be of strangers: they may take their time, and keep nobody else waiting. */
+const maxReadStrangers = 2;
+
+/** Whether one is not read yet, for what the others that are read now; who was named waits for no stranger. */
+export function waitsForOthers(
+  { peerId, isFromBeginning }: Pick<Followed, 'peerId' | 'isFromBeginning'>,
+  reading: readonly Followed[],
+  { isNamed, nowMs }: { readonly isNamed: (peerId: string) => boolean; readonly nowMs: number },
+): boolean {
+  const isStranger = !isNamed(peerId);
+  const strangers = reading.filter((other) => !isNamed(other.peerId));
+  if (isStranger && strangers.length >= maxReadStrangers) return true;
+  if (!isFromBeginning) return false;
+  return reading.some(
+    (other) => isFirstInLine(other, nowMs) && (isStranger || isNamed(other.peerId)),
   );
 }
 

@@ -71,22 +71,26 @@ export async function openNetwork(options: NetworkOptions, deps: NetworkDeps): P
   };
   await using opening = new AsyncDisposableStack();
   const host = opening.use(await openHost({ ...options, mdnsName: mdnsNameOf(options) }));
+  // Gossip dials and is asked for its neighbours before it is known here.
+  let opened: Gossip | undefined;
   const fetcher = opening.use(
     new Fetcher({
       ...common,
-      request: (peerId, id) => gossip.requestMessage(peerId, id),
-      neighbours: () => gossip.connectedPeerIds,
+      request: (peerId, id) => opened?.requestMessage(peerId, id) === true,
+      neighbours: () => opened?.connectedPeerIds ?? [],
       onRested: () => intake.tellWaiting(),
     }),
   );
-  // The first neighbour may come before gossip is known here.
-  let opened: Gossip | undefined;
   const isConfigured = (peerId: string): boolean => opened?.isConfigured(peerId) === true;
   const catchUp = opening.use(
     await openSync(options, { ...deps, log, host, gossip: () => gossip, isConfigured }),
   );
   const discovery = opening.use(
-    await openDiscovery(options, { ...common, host, connected: () => gossip.connectedPeerIds }),
+    await openDiscovery(options, {
+      ...common,
+      host,
+      connected: () => opened?.connectedPeerIds ?? [],
+    }),
   );
   const gossip: Gossip = opening.use(
     await openGossip(gossipOptions(options), {
