@@ -232,7 +232,10 @@ export class Index implements AsyncDisposable {
     await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
   }
 
-  /** All that it has of messages that are kept no longer. */
+  /**
+   * What it has of messages that are kept no longer. Who their children are is left to the sweep, as above: to look
+   * for them would take 20 ms a message where many were pruned.
+   */
   async forget(entries: readonly IndexEntry[]): Promise<void> {
     const batch = this.#db.batch();
     for (const { seq, id, isLazy, parentSeqs, indexKey } of entries) {
@@ -241,7 +244,6 @@ export class Index implements AsyncDisposable {
       for (const parentSeq of parentSeqs) batch.del(childKey(parentSeq, isLazy, seq));
     }
     await commit(batch, { sync: false });
-    for (const { seq } of entries) await this.forgetChildren({ firstSeq: seq, lastSeq: seq });
   }
 
   /** Of these, newest first, the messages that have the key. */
@@ -265,6 +267,16 @@ export class Index implements AsyncDisposable {
     for await (const page of pagesOf(this.#db.iterator(newestFirst), { first: size, next: size })) {
       yield page.map(([found, id]) => ({ seq: seqOfKey(found), id: asMessageId(id) }));
     }
+  }
+
+  /** The first page of these. */
+  async foundPage(
+    key: Uint8Array,
+    between: { readonly afterSeq: number; readonly beforeSeq: number },
+    size: number,
+  ): Promise<readonly FoundMessage[]> {
+    for await (const page of this.foundPages(key, between, size)) return page;
+    return [];
   }
 
   async addPending(records: readonly PendingRecord[], { sync } = { sync: false }): Promise<void> {

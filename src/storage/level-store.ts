@@ -16,7 +16,7 @@ import { adoptedPoints, releasedPoints } from './entry-points.ts';
 import { Holds } from './holds.ts';
 import { idText } from './layout.ts';
 import { MissedPins } from './missed-pins.ts';
-import { listPins, pin, unpinSome } from './pinning.ts';
+import { Unpinner, listPins, pin } from './pinning.ts';
 import { recallTail, reopenWhenPossible } from './reopen.ts';
 import type {
   BackwardsPage,
@@ -79,6 +79,8 @@ export class LevelStore implements Store {
       }),
   };
 
+  readonly #unpinner = new Unpinner(this.#turns);
+
   constructor(shelves: Shelves, deps: LevelStoreDeps) {
     this.#shelves = shelves;
     this.#deps = deps;
@@ -112,10 +114,8 @@ export class LevelStore implements Store {
   }
 
   state(): StoreState {
-    const damage = this.#damage?.message;
-    return this.#failure === undefined
-      ? { writable: true, damage }
-      : { writable: false, code: this.#failure.code, damage };
+    const { code } = this.#failure ?? {};
+    return { writable: code === undefined, code, damage: this.#damage?.message };
   }
 
   // ---- writes ----
@@ -145,8 +145,7 @@ export class LevelStore implements Store {
   }
 
   async unpin(target: PinTarget): Promise<void> {
-    // Others have a turn between two writes.
-    while (!(await this.#write((shelves) => unpinSome(shelves, target))));
+    await this.#unpinner.unpin(target);
     this.#missed.wasUnpinned();
   }
 

@@ -3,6 +3,7 @@ import { TangleError } from '../errors.ts';
 import { genesisId, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
+import type { Turns } from './cut.ts';
 import { entriesOf, indexKeyIn } from './entries.ts';
 import type { Index } from './index.ts';
 import { bytesOfText, idOfText, idText, recordBytes } from './layout.ts';
@@ -12,8 +13,15 @@ import type { PinList, PinTarget, StoredMessage } from './store.ts';
 
 /** Both are in memory, and listed in one answer. */
 export const maxPins = { ids: 1_000, indexKeys: 1_000 };
-/** Removed in one write: up to 16 MiB. */
+/** Looked at in one write, and removed if kept: up to 8 MiB, and as much again of what was cut meanwhile. */
 const removalSize = 256;
+
+/** How far an unpinning has come, which goes down from the cut: what was cut since it began is left for its end. */
+interface Unpinning {
+  readonly afterSeq: number;
+  readonly beforeSeq: number;
+  readonly cutSeq: number;
+}
 
 /** Throws MESSAGE_NOT_FOUND, MESSAGE_PRUNED, TOO_MANY_PINS, PINS_FULL. */
 export function pin(shelves: Shelves, target: PinTarget, maxBytes: number): Promise<void> {
@@ -22,14 +30,32 @@ export function pin(shelves: Shelves, target: PinTarget, maxBytes: number): Prom
     : pinIndexKey(shelves, target.indexKey, maxBytes);
 }
 
-/**
- * Removes some of what was kept for this pin alone, and with the last of it the pin. True when that is done. Throws
- * PIN_UNKNOWN.
- */
-export function unpinSome(shelves: Shelves, target: PinTarget): Promise<boolean> {
-  return 'id' in target
-    ? unpinMessage(shelves, target.id)
-    : unpinSomeOfIndexKey(shelves, target.indexKey);
+/** One pin after the other, each in short writes between which others have a turn. */
+export class Unpinner {
+  readonly #turns: Pick<Turns, 'write'>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(turns: Pick<Turns, 'write'>) {
+    this.#turns = turns;
+  }
+
+  /** What was kept for this pin alone goes, and with the last of it the pin. Throws PIN_UNKNOWN. */
+  unpin(target: PinTarget): Promise<void> {
+    const turn = this.#last.then(() => this.#unpin(target));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #unpin(target: PinTarget): Promise<void> {
+    const { write } = this.#turns;
+    if ('id' in target) return write((shelves) => unpinMessage(shelves, target.id));
+    const { indexKey } = target;
+    let from: Unpinning | undefined;
+    do {
+      const place = from;
+      from = await write((shelves) => unpinSome(shelves, indexKey, place));
+    } while (from !== undefined);
+  }
 }
 
 /** It counts from now on, so that there is room for it when it is cut. */
@@ -61,7 +87,7 @@ async function pinIndexKey(
   await log.changePins({ indexKeys: new Map([[key, 'pinned']]) });
 }
 
-async function unpinMessage(shelves: Shelves, id: MessageId): Promise<boolean> {
+async function unpinMessage(shelves: Shelves, id: MessageId): Promise<void> {
   const { log } = shelves;
   const key = idText(id);
   const pinned = log.pins.ids.get(key);
@@ -69,25 +95,37 @@ async function unpinMessage(shelves: Shelves, id: MessageId): Promise<boolean> {
   const [kept] = await log.pins.getMany([pinned.keptSeq]);
   const drop = kept === undefined || isKeyPinned(log, kept) ? [] : [kept];
   await dropKept(shelves, drop, { ids: new Map([[key, undefined]]) });
-  return true;
 }
 
-async function unpinSomeOfIndexKey(shelves: Shelves, indexKey: Uint8Array): Promise<boolean> {
+/**
+ * Returns where to go on, undefined at the end. The index may have much more of the key than is kept: what was pruned
+ * and is not swept yet.
+ */
+async function unpinSome(
+  shelves: Shelves,
+  indexKey: Uint8Array,
+  from: Unpinning | undefined,
+): Promise<Unpinning | undefined> {
   const { log, index } = shelves;
   const { pins, cutSeq } = log;
   const key = idText(indexKey);
   if (!pins.indexKeys.has(key)) throw unknown('index');
-  const isDroppable = ({ id }: StoredMessage): boolean => !pins.ids.has(idText(id));
   const drop: StoredMessage[] = [];
-  const below = { afterSeq: 0, beforeSeq: cutSeq + 1 };
-  for await (const page of index.foundPages(indexKey, below, removalSize)) {
-    const records = await pins.getMany(page.map(({ seq }) => seq));
-    drop.push(...records.filter((record) => record !== undefined).filter(isDroppable));
-    if (drop.length >= removalSize) break;
+  let place = from ?? { afterSeq: 0, beforeSeq: cutSeq + 1, cutSeq };
+  for (;;) {
+    const seqs = (await index.foundPage(indexKey, place, removalSize)).map(({ seq }) => seq);
+    const records = (await pins.getMany(seqs)).filter((record) => record !== undefined);
+    drop.push(...records.filter(({ id }) => !pins.ids.has(idText(id))));
+    const lastSeq = seqs.length < removalSize ? undefined : seqs.at(-1);
+    if (lastSeq !== undefined) {
+      if (drop.length > 0) await dropKept(shelves, drop, {});
+      return { ...place, beforeSeq: lastSeq };
+    }
+    if (place.cutSeq === cutSeq) break;
+    place = { afterSeq: place.cutSeq, beforeSeq: cutSeq + 1, cutSeq };
   }
-  const isLast = drop.length < removalSize;
-  await dropKept(shelves, drop, isLast ? { indexKeys: new Map([[key, 'unpinned']]) } : {});
-  return isLast;
+  await dropKept(shelves, drop, { indexKeys: new Map([[key, 'unpinned']]) });
+  return undefined;
 }
 
 export async function listPins({ log, view }: Shelves): Promise<PinList> {
@@ -117,7 +155,7 @@ async function dropKept(
   await forgetKept(index, drop);
 }
 
-/** How kept messages are found, whose children they are, and who their children are. */
+/** How kept messages are found, and whose children they are. */
 export async function forgetKept(index: Index, records: readonly StoredMessage[]): Promise<void> {
   if (records.length > 0) await index.forget(await entriesOf(records, { index }));
 }

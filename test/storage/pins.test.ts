@@ -294,6 +294,51 @@ describe('pins', () => {
     }
   });
 
+  it('are unpinned with turns for others, whatever the index still has of the key', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    {
+      await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+      await store.append(grower.many(300, { index: 'one' }));
+      await store.pin(byKey('one'), Infinity);
+      await cutUpTo(store, 200);
+      for (let n = 0; n < 6; n++) await store.append(grower.many(500, { index: 'one' }));
+      while ((await store.cut({ upToSeq: 3_200, maxPinnedBytes: 1 })) !== undefined);
+      expect(store.pinTotals).toMatchObject({ keptCount: 200, missedCount: 3_000 });
+      const unpinning = store.unpin(byKey('one'));
+      const second = store.unpin(byKey('one'));
+      void second.catch(() => undefined);
+      const ended = unpinning.then(() => true);
+      const append = (): Promise<unknown> => store.append([grower.next({ index: 'two' })]);
+      let turns = 0;
+      while (!(await Promise.race([ended, append().then(() => false)]))) turns += 1;
+      await unpinning;
+      expect(turns).toBeGreaterThan(3_200 / 512);
+      await expect(second).rejects.toMatchObject({ code: 'PIN_UNKNOWN' });
+      expect(store.pinTotals).toMatchObject({ keptCount: 0, usedBytes: 0 });
+      expect(await find(store, 'one')).toHaveLength(100);
+      await expectConsistent(store);
+    }
+    await expectWhole(folder.path);
+  });
+
+  it('are all unpinned, also those that are cut meanwhile', async () => {
+    await using folder = await aFolder();
+    {
+      await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+      const grower = new Grower();
+      for (let n = 0; n < 3; n++) await store.append(grower.many(500, { index: 'one' }));
+      await store.pin(byKey('one'), Infinity);
+      await cutUpTo(store, 600);
+      const unpinning = store.unpin(byKey('one'));
+      for (let seq = 610; seq < 1_400; seq += 10) await store.cut({ upToSeq: seq });
+      await unpinning;
+      expect(store.pinTotals).toMatchObject({ keptCount: 0, usedBytes: 0 });
+      await expectConsistent(store);
+    }
+    await expectWhole(folder.path);
+  });
+
   it('stay in the index when it is swept', async () => {
     await using folder = await aFolder();
     const grower = new Grower();
