@@ -49,10 +49,12 @@ export class Peers {
       ...peerOf(multiAddress, alias),
       isKept: true,
     }));
-    const configured = options.configured.map((address) => ({
-      ...peerOf(address),
-      isKept: false,
-    }));
+    const configured = options.configured.map((address) => {
+      const peer = peerOf(address);
+      // What was added by command stays so, with its name; where it is, the settings know better.
+      const before = kept.find(({ peerId }) => peerId === peer.peerId);
+      return { ...peer, alias: before?.alias, isKept: before !== undefined };
+    });
     for (const peer of [...kept, ...configured]) {
       if (peer.peerId !== options.ownPeerId) peers.#peers.set(peer.peerId, peer);
     }
