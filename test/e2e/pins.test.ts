@@ -85,7 +85,8 @@ describe('pins of a node', () => {
         /^pinned .* 4 pruned messages kept$/m,
       );
       const refused = midge(node, dataDir, 'pin', 'add', other.id);
-      await expect(refused).rejects.toThrow('message_not_found');
+      // Whether its id is still known depends on what named it.
+      await expect(refused).rejects.toThrow(/message_(not_found|pruned)/);
       await midge(node, dataDir, 'pin', 'remove', 'letters');
       expect(await findIds(node.url, 'letters')).toEqual([]);
       expect(await readAll(node, single)).toEqual(before[0]);
