@@ -8,6 +8,8 @@ import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { WebSocket } from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { defaultLimits } from '../../src/api/limits.ts';
+import { maxPipelined } from '../../src/api/pipelining.ts';
 import { attach, isAcknowledged } from '../support/client.ts';
 import { aFolder } from '../support/folder.ts';
 import { NodeProcess } from '../support/node-process.ts';
@@ -53,6 +55,13 @@ async function goodRead(): Promise<number> {
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
   const body = (await response.toArray()).join('');
   return body.includes('"payload"') ? (response.statusCode ?? 0) : 0;
+}
+
+const { maxConnections } = defaultLimits;
+
+async function openConnections(): Promise<number> {
+  const metrics = await (await fetch(`${node.url}/metrics`)).text();
+  return Number(/^midge_api_connections (\d+)$/m.exec(metrics)?.[1]);
 }
 
 /** What a client that behaves is answered until the attack has ended, and what the node took of memory meanwhile. */
@@ -153,6 +162,8 @@ describe('a node under attack', () => {
         const opened = Array.from({ length: 500 }, (_, n) => dial(10 + (n % 10)));
         await Promise.all(opened.map(settled));
       }
+      // One that was ended is counted until its socket has told so.
+      await expect.poll(openConnections, { timeout: 10_000 }).toBeLessThanOrEqual(maxConnections);
       for (let n = 0; n < 20; n++) await goodRead();
     });
     expect(await goodRead()).toBe(200);
@@ -247,6 +258,9 @@ describe('a node under attack', () => {
         expect(await endOf(socket)).toContain('HTTP/1.1 400 Bad Request');
       }
       for (let n = 0; n < 20; n++) await goodRead();
+      const answers = await Promise.all(silent.map((socket) => endOf(socket.resume())));
+      const most = Math.max(...answers.map((answer) => answer.split('HTTP/1.1 200').length - 1));
+      expect(most).toBeLessThanOrEqual(maxPipelined);
     });
   });
 
