@@ -9,9 +9,10 @@ if (major < 24) {
   );
   process.exitCode = 1;
 } else {
-  void import('node:module').then(function (nodeModule) {
-    // Measured in docs/decisions/002-launcher-flags.md.
-    nodeModule.enableCompileCache();
+  // Both measured in docs/decisions/002-launcher-flags.md.
+  void Promise.all([import('node:module'), import('node:v8')]).then(function (modules) {
+    modules[0].enableCompileCache();
+    modules[1].setFlagsFromString('--heap-growing-percent=100');
     return import('../dist/cli.js').catch(function (error) {
       if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
       console.error('midge is not built yet: run `npm ci` in its folder first.');

@@ -170,9 +170,11 @@ function askNode<Schema extends TSchema>(
 function words({ fromSeq, toSeq, messageCount, estimatedBytes }: Plan, status?: Status): string {
   if (messageCount === 0) return 'There is nothing to prune.';
   const range = `${counted(messageCount, 'message')}, numbers ${fromSeq} to ${toSeq}`;
-  return status === undefined
-    ? `Would prune ${range}, some ${mebibytes(estimatedBytes)}.`
-    : `Pruned ${range}. The data folder has ${mebibytes(status.folderBytes)} now.`;
+  if (status === undefined) return `Would prune ${range}, some ${mebibytes(estimatedBytes)}.`;
+  const folder = `The data folder has ${mebibytes(status.folderBytes)} now.`;
+  return status.cutSeq < toSeq
+    ? `It was stopped: of ${range}, those above ${status.cutSeq} are left. ${folder}`
+    : `Pruned ${range}. ${folder}`;
 }
 
 function mebibytes(bytes: number): string {
