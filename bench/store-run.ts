@@ -78,10 +78,11 @@ function writtenBytes(): number {
 async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
-  const stats = await Promise.all(
-    files.map(({ parentPath, name }) => stat(join(parentPath, name))),
+  const blocks = await Promise.all(
+    // A file may go while it is looked at.
+    files.map(({ parentPath, name }) => stat(join(parentPath, name)).catch(() => ({ blocks: 0 }))),
   );
-  return stats.reduce((sum, { blocks }) => sum + 512 * blocks, 0);
+  return blocks.reduce((sum, file) => sum + 512 * file.blocks, 0);
 }
 
 /** Counts from when it is made. */
