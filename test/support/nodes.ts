@@ -132,16 +132,19 @@ export interface Load {
   readonly onAnswer?: (nth: number) => void;
   /** As a client does whom a 503 tells that nothing was done and that it may come again. */
   readonly comesAgain?: boolean;
+  /** As a client does whose kept-alive connection ends without an answer; only what is safe to send again may be sent. */
+  readonly dialsAgain?: boolean;
 }
 
 /** Clients that send the next request when they have the answer to the last; how often each status came. */
 export async function closedLoop(load: Load): Promise<Map<number, number>> {
-  const { url, clients, requests, make, onAnswer, comesAgain = false } = load;
+  const { url, clients, requests, make, onAnswer, comesAgain = false, dialsAgain = false } = load;
   const statuses = new Map<number, number>();
   const agent = new Agent({ keepAlive: true, maxSockets: clients });
   let next = 0;
   let done = 0;
-  const isToComeAgain = (status: number): boolean => comesAgain && status === 503;
+  const isToComeAgain = (status: number): boolean =>
+    (comesAgain && status === 503) || (dialsAgain && status === 0);
   const client = async (): Promise<void> => {
     while (next < requests) {
       const sent = make(next++);
