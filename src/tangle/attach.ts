@@ -152,11 +152,11 @@ async function refuseParents(
   deps: AttachDeps,
 ): Promise<Outcome | undefined> {
   const facts = await deps.store.facts(parents);
-  const isUnknown = new Map(parents.map((id, position) => [id, facts[position] === undefined]));
+  const unknown = parents.filter((_, position) => facts[position] === undefined);
   const notSolid = parents.filter((_, position) => facts[position]?.isClosed !== false);
   if (notSolid.length === 0) return undefined;
   return parentsRefused(
-    notSolid.filter((id) => isUnknown.get(id) === true && !deps.intake.isPending(id)),
+    unknown.filter((id) => !deps.intake.isPending(id)),
     notSolid,
   );
 }
