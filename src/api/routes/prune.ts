@@ -93,10 +93,27 @@ export interface PruneDeps {
 
 const url = '/api/midge/v1/prune';
 
-const switches = {
-  pause: 'prune nothing but what is asked for, until it is resumed or the node starts anew',
-  resume: 'let the settings prune again',
-} as const;
+/** What is no prune itself, but about pruning. */
+const switches = [
+  {
+    method: 'DELETE',
+    url,
+    verb: 'interrupt',
+    summary: 'end the prune that was asked for where it is',
+  },
+  {
+    method: 'POST',
+    url: `${url}/pause`,
+    verb: 'pause',
+    summary: 'prune nothing but what is asked for, until it is resumed or the node starts anew',
+  },
+  {
+    method: 'POST',
+    url: `${url}/resume`,
+    verb: 'resume',
+    summary: 'let the settings prune again',
+  },
+] as const;
 
 export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
   const { pruner, store } = deps;
@@ -152,30 +169,14 @@ export function pruneRoutes(app: ApiServer, deps: PruneDeps): void {
 }
 
 function switchRoutes(app: ApiServer, deps: PruneDeps): void {
-  const { pruner } = deps;
-
-  app.route({
-    method: 'DELETE',
-    url,
-    config: { scope: 'admin', limit: 'change' },
-    schema: {
-      summary: 'end the prune that was asked for where it is',
-      response: { 200: dataOf(statusSchema), ...problems },
-    },
-    handler: () => {
-      pruner.interrupt();
-      return { data: statusView(deps) };
-    },
-  });
-
-  for (const verb of ['pause', 'resume'] as const) {
+  for (const { method, url: at, verb, summary } of switches) {
     app.route({
-      method: 'POST',
-      url: `${url}/${verb}`,
+      method,
+      url: at,
       config: { scope: 'admin', limit: 'change' },
-      schema: { summary: switches[verb], response: { 200: dataOf(statusSchema), ...problems } },
+      schema: { summary, response: { 200: dataOf(statusSchema), ...problems } },
       handler: () => {
-        pruner[verb]();
+        deps.pruner[verb]();
         return { data: statusView(deps) };
       },
     });
