@@ -81,6 +81,30 @@ async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
   return { store, disk, pruner, grower, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
+/** A pruner of the same store in which something else happens where a piece is compacted. */
+async function startCompacting(
+  { store, disk }: Pick<Bench, 'store' | 'disk'>,
+  compact: (store: Store) => Promise<void>,
+): Promise<Pruner> {
+  const watched = new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name === 'compact') return () => compact(target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+  const limits = limitsOf({ ...settings, maxSizeBytes: 64 * MiB }, await disk.measure());
+  return Pruner.start(limits, {
+    store: watched,
+    tips: () => [],
+    measure: disk.measure,
+    ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
+    clock: { now: () => nowMs },
+    evenMs: () => performance.now(),
+    log: silentLogger,
+  });
+}
+
 /** Until the pruner has looked again, and found nothing more to do. */
 async function settled({ pruner }: Bench, isDone: () => boolean): Promise<void> {
   do {
@@ -256,29 +280,11 @@ describe('the pruner', () => {
     await bench.store.cut({ upToSeq: 2_000 });
     const compacting = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
-    const store = new Proxy(bench.store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (name === 'compact') {
-          return async (): Promise<void> => {
-            compacting.resolve();
-            await released.promise;
-          };
-        }
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      },
-    });
     // Near enough that it is urgent, and that it looks often.
     disk.folderBytes = () => 63 * MiB;
-    const limits = limitsOf({ ...settings, maxSizeBytes: 64 * MiB }, await disk.measure());
-    await using pruner = await Pruner.start(limits, {
-      store,
-      tips: () => [],
-      measure: disk.measure,
-      ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
-      clock: { now: () => nowMs },
-      evenMs: () => performance.now(),
-      log: silentLogger,
+    await using pruner = await startCompacting(bench, async () => {
+      compacting.resolve();
+      await released.promise;
     });
     await compacting.promise;
     disk.folderBytes = () => 120 * MiB;
@@ -319,28 +325,10 @@ describe('the pruner', () => {
     // Above where pruning begins by less than what was cut.
     disk.folderBytes = () => 62 * MiB;
     const compacted = Promise.withResolvers<number>();
-    const store = new Proxy(bench.store, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (name === 'compact') {
-          return async (): Promise<void> => {
-            await target.compact('log');
-            disk.folderBytes = () => 56 * MiB;
-            compacted.resolve(target.cutSeq);
-          };
-        }
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-      },
-    });
-    const limits = limitsOf({ ...settings, maxSizeBytes: 64 * MiB }, await disk.measure());
-    await using _pruner = await Pruner.start(limits, {
-      store,
-      tips: () => [],
-      measure: disk.measure,
-      ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
-      clock: { now: () => nowMs },
-      evenMs: () => performance.now(),
-      log: silentLogger,
+    await using _pruner = await startCompacting(bench, async (store) => {
+      await store.compact('log');
+      disk.folderBytes = () => 56 * MiB;
+      compacted.resolve(store.cutSeq);
     });
     expect(await compacted.promise).toBe(4_000);
   });
