@@ -37,6 +37,8 @@ const corsOptions = {
   exposedHeaders: ['location', 'retry-after', 'x-midge-spare', 'x-request-id'],
   maxAge: 86_400,
   strictPreflight: false,
+  // Answered below, after it was counted.
+  preflightContinue: true,
 };
 
 export interface AppDeps extends Pick<RateDeps, 'clientOf'>, ShedDeps {
@@ -150,6 +152,7 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
   });
   app.addHook('onRequest', makeIdentify(access));
   addRateLimit(app, deps);
+  app.addHook('onRequest', answerPreflight);
   app.addHook('onRequest', makeShed(deps));
   app.addHook('onRequest', (request, _reply, done) => {
     if (stopping.aborted) return done(new TangleError('STOPPING'));
@@ -165,6 +168,16 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
     });
   }
   if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log));
+}
+
+function answerPreflight(
+  { method, routeOptions: { config } }: FastifyRequest,
+  reply: FastifyReply,
+  done: () => void,
+): void {
+  if (method === 'OPTIONS' && config.scope !== 'admin')
+    void reply.code(204).header('content-length', '0').send();
+  else done();
 }
 
 /** 405 when the router knows the path under another method, else 404. */

@@ -51,10 +51,11 @@ export interface Throughput {
 
 /**
  * How many requests of a kind are worked on at once; every route names its kind. Those without numbers are bounded
- * otherwise: a `lookup` is answered before the next request is looked at, a `queue` is one of its own with a length
+ * otherwise: a `probe` tells the health of the node to everybody, however often and however late the node is; a `lookup` is answered before the next request is looked at, a `queue` is one of its own with a length
  * (the intake, the proof of work), a `stream` counts its listeners.
  */
 export const routeLimits = {
+  probe: undefined,
   lookup: undefined,
   queue: undefined,
   stream: undefined,

@@ -47,7 +47,6 @@ function refusalOf(seen: Seen): TangleError | undefined {
   );
 }
 
-/** Health is told to everybody. */
 function isExempt({ routeOptions, raw }: FastifyRequest): boolean {
-  return routeOptions.config.scope === 'none' || isOwnProgram(raw);
+  return routeOptions.config.limit === 'probe' || isOwnProgram(raw);
 }

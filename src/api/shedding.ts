@@ -38,7 +38,7 @@ export function makeShed({ limits, lateMs }: ShedDeps) {
   const { maxEventLoopDelayMs } = limits;
   return ({ grant, routeOptions }: FastifyRequest, _reply: unknown, done: Done): void => {
     const isLate = maxEventLoopDelayMs > 0 && lateMs() > maxEventLoopDelayMs;
-    if (!isLate || routeOptions.config.scope === 'none' || mayDo(grant, 'admin')) return done();
+    if (!isLate || routeOptions.config.limit === 'probe' || mayDo(grant, 'admin')) return done();
     const details = { retryAfterSeconds: retryLateSeconds };
     done(new TangleError('OVERLOADED', undefined, { details }));
   };

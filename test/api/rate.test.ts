@@ -55,6 +55,22 @@ describe('a client behind a trusted proxy', () => {
     expect(statuses).toEqual([404, 401, 400, 429]);
   });
 
+  it.each([
+    ['preflights', { method: 'OPTIONS', path: info }, 204],
+    ['preflights of routes that are not there', { method: 'OPTIONS', path: '/nowhere' }, 204],
+    ['questions at /mqtt that are no WebSockets', { path: '/mqtt' }, 426],
+  ])('spends it on %s, too', async (_what, question, status) => {
+    const mqtt = { enter: () => ({ leave: () => undefined }), serve: () => undefined };
+    const deps = { ...standIns, mqtt };
+    await using api = await openApi({ ...options, maxRequestsPerMinute: 1 }, deps);
+    const headers = { ...from('203.0.113.7'), origin: 'https://example.org' };
+    expect((await ask(api, { ...question, headers })).status).toBe(status);
+    const refused = await ask(api, { ...question, headers });
+    expect([refused.status, errorOf(refused).reason]).toEqual([429, 'rate_limited']);
+    expect((await ask(api, { path: info, headers })).status).toBe(429);
+    expect((await ask(api, { path: '/health', headers })).status).toBe(200);
+  });
+
   it('with a token has a share of its own, wherever it comes from', async () => {
     await using api = await openApi({ ...options, maxRequestsPerMinute: 1 }, standIns);
     const statusOf = async (client: string, token: string): Promise<number> => {

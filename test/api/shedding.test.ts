@@ -7,7 +7,8 @@ const bind = '127.0.0.1:0';
 it('a node that is late answers its owner and for its health, and others that it cannot now', async () => {
   let delayMs = 0;
   const options = { bind, maxEventLoopDelayMs: 300 };
-  await using api = await openApi(options, { ...standIns, lateMs: () => delayMs });
+  const mqtt = { enter: () => ({ leave: () => undefined }), serve: () => undefined };
+  await using api = await openApi(options, { ...standIns, mqtt, lateMs: () => delayMs });
   const statusOf = async (path: string, headers = {}): Promise<number> =>
     (await ask(api, { path, headers })).status;
   delayMs = 300;
@@ -17,6 +18,7 @@ it('a node that is late answers its owner and for its health, and others that it
   expect([refused.status, errorOf(refused).reason]).toEqual([503, 'overloaded']);
   expect(refused.headers['retry-after']).toBe('2');
   expect(await statusOf('/nowhere')).toBe(503);
+  expect(await statusOf('/mqtt')).toBe(503);
   expect(await statusOf('/health')).toBe(200);
   expect(await statusOf('/api/midge/v1/health')).toBe(200);
   expect(await statusOf('/api/v1/peers', asAdmin)).toBe(200);

@@ -22,7 +22,7 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({
     method: 'GET',
     url: '/health',
-    config: { scope: 'none', limit: 'lookup' },
+    config: { scope: 'none', limit: 'probe' },
     schema: { summary: 'whether the node does its job, as a status alone', response: bareStatus },
     handler: (_request, reply) => {
       void reply.code(isHealthy(health()) ? 200 : 503).send();
@@ -32,7 +32,7 @@ export function healthRoutes(app: ApiServer, { health }: HealthDeps): void {
   app.route({
     method: 'GET',
     url: '/api/midge/v1/health',
-    config: { scope: 'none', limit: 'lookup' },
+    config: { scope: 'none', limit: 'probe' },
     schema: {
       summary: 'whether the node does its job, and what is wrong',
       response: {

@@ -54,7 +54,7 @@ export function powRoutes(app: ApiServer, { pow, spare, health }: PowDeps): void
   app.route({
     method: 'GET',
     url: '/health/pow',
-    config: { scope: 'none', limit: 'lookup' },
+    config: { scope: 'none', limit: 'probe' },
     schema: {
       summary: 'whether the node takes work for a client, as a status alone',
       response: bareStatus,
