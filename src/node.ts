@@ -10,7 +10,7 @@ import { openTls } from './api/tls.ts';
 import type { Tls } from './api/tls.ts';
 import { openTokens } from './api/tokens.ts';
 import type { Tokens } from './api/tokens.ts';
-import { openWaitingRoom } from './api/waiting.ts';
+import { openWaiting } from './api/waiting.ts';
 import { openTellers } from './balance/open.ts';
 import type { TellersDeps } from './balance/open.ts';
 import type { Spare } from './balance/spare.ts';
@@ -81,7 +81,10 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   opening.use(startMemoryKeeper(deps.log));
   const start = new StartProgress({ clock: deps.clock ?? systemClock, log: deps.log });
   const tls = opening.use(await openTlsOf(config, deps));
-  const waiting = opening.use(await openWaitingRoom(config.api.bind, () => start.sentence, tls));
+  const counts = new ApiCounts();
+  const apiOptions = { ...config.api, tls };
+  const progress = (): string => start.sentence;
+  const address = opening.use(await openWaiting(apiOptions, { counts, progress }));
   // Whoever the door tells of messages is opened after it.
   let neighbours: Network | undefined;
   const tangle = opening.use(
@@ -109,11 +112,10 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const health = (): HealthCheck[] => healthChecks({ ...tangle, loop, network });
   const failing = (): string[] => health().flatMap(({ name, ok }) => (ok ? [] : [name]));
   const spare = opening.use(new SpareWatch(config.api.weight, { failing, pow }));
-  const telling = { counts: new ApiCounts(), metrics: new Metrics(), health, spare };
+  const telling = { counts, metrics: new Metrics(), health, spare };
   const parts: Parts = { loop, tangle, pow, network, mqtt, tokens, tls, ...telling };
   const apiDeps = apiDepsOf(config, deps, parts);
-  await waiting[Symbol.asyncDispose]();
-  const api = opening.use(await openApi({ ...config.api, tls }, apiDeps));
+  const api = opening.use(await openApi(apiOptions, apiDeps, address));
   const tellers = opening.use(await openTellers(config.api, tellersDepsOf(deps, parts, api)));
 
   const owned = opening.move();

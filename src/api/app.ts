@@ -1,7 +1,6 @@
 // The HTTP server around the routes: limits, hooks, and how every failure becomes a problem.
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import type { FastifyCorsOptions } from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
@@ -42,7 +41,7 @@ const corsOptions = {
 };
 
 export interface AppDeps extends Pick<RateDeps, 'clientOf'>, ShedDeps {
-  /** Does not listen yet; plain HTTP when absent. */
+  /** Whose requests it will answer; one that nobody reaches when absent. */
   readonly server?: Server | undefined;
   readonly limits: Limits;
   readonly bind: Bind;
@@ -88,7 +87,8 @@ export function makeApp(deps: AppDeps): ApiServer {
         verbose: true,
       },
     },
-    serverFactory: (handler) => server.on('request', handler),
+    // Which hands the requests over when everything is ready.
+    serverFactory: () => server,
     return503OnClosing: false,
     frameworkErrors: sendProblem,
     clientErrorHandler: (error, socket) => {
@@ -96,20 +96,10 @@ export function makeApp(deps: AppDeps): ApiServer {
       if (refused !== undefined) counts.refuse(refused);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
-  countConnections(app, counts);
   addBodyParsers(app);
   app.setErrorHandler(sendProblem);
   addHooks(app, deps);
   return app;
-}
-
-function countConnections({ server }: ApiServer, counts: ApiCounts): void {
-  server.on('connection', (socket: Socket) => {
-    counts.connections += 1;
-    socket.once('close', () => {
-      counts.connections -= 1;
-    });
-  });
 }
 
 /** Routes for the owner are told to no web page. */

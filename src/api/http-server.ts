@@ -1,6 +1,6 @@
-// The HTTP server below the API, and below what answers before it: the same limits, with TLS or without.
+// The HTTP server below the API: its limits, with TLS or without.
 import { createServer as createHttp } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { Handshakes } from './handshakes.ts';
 import type { Limits } from './limits.ts';
@@ -13,7 +13,7 @@ export interface HttpServer {
   readonly cut: () => void;
 }
 
-export function makeHttpServer(limits: Limits, tls?: Tls, listener?: RequestListener): HttpServer {
+export function makeHttpServer(limits: Limits, tls?: Tls): HttpServer {
   const options = {
     requestTimeout: limits.requestMs,
     headersTimeout: limits.headersMs,
@@ -24,11 +24,11 @@ export function makeHttpServer(limits: Limits, tls?: Tls, listener?: RequestList
     keepAliveInitialDelay: limits.tcpProbeAfterMs,
   };
   if (tls === undefined) {
-    const server = createHttp(options, listener).setTimeout(limits.silenceMs);
+    const server = createHttp(options).setTimeout(limits.silenceMs);
     return { server, protocol: 'http', cut: () => server.closeAllConnections() };
   }
   const secured = { ...options, ...tls.options(), handshakeTimeout: limits.handshakeMs };
-  const server = createHttps(secured, listener).setTimeout(limits.silenceMs);
+  const server = createHttps(secured).setTimeout(limits.silenceMs);
   tls.keep(server);
   const handshakes = new Handshakes(server);
   const cut = (): void => {

@@ -1,74 +1,62 @@
 // What answers at the address of the API before the node can serve: health with the progress of the start, and
 // 503 for everything else.
-import assert from 'node:assert/strict';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TangleError } from '../errors.ts';
-import { listenError, parseBind } from './bind.ts';
-import { makeHttpServer } from './http-server.ts';
-import type { HttpServer } from './http-server.ts';
-import { defaultLimits as limits } from './limits.ts';
+import { openAddress } from './address.ts';
+import type { AddressOptions, ApiAddress } from './address.ts';
+import { isOwnProgram, makeAddressOf } from './clients.ts';
+import { ConnectionRate } from './connection-rate.ts';
+import type { ApiCounts } from './counts.ts';
+import { defaultLimits } from './limits.ts';
 import { problemOf } from './problem.ts';
 import type { HealthCheck } from './routes/health.ts';
-import type { Tls } from './tls.ts';
 
-export interface WaitingRoom extends AsyncDisposable {
-  readonly port: number;
+export interface WaitingDeps {
+  readonly counts: ApiCounts;
+  readonly progress: () => string;
 }
 
-/** Until it is disposed of. Throws ADDRESS_IN_USE and CONFIG_INVALID as the API does. */
-export async function openWaitingRoom(
-  bindText: string,
-  progress: () => string,
-  tls?: Tls,
-): Promise<WaitingRoom> {
-  const bind = await parseBind(bindText);
-  const http = makeHttpServer(limits, tls, (request, response) => {
-    answer(request, response, progress());
+/** Answers until somebody else does, who is handed the address. Throws as `openAddress` does. */
+export async function openWaiting(
+  options: AddressOptions,
+  { counts, progress }: WaitingDeps,
+): Promise<ApiAddress> {
+  const address = await openAddress(options, counts);
+  const { trustedProxies, maxRequestsPerMinute } = { ...defaultLimits, ...options };
+  const rate = new ConnectionRate(maxRequestsPerMinute);
+  const addressOf = makeAddressOf(trustedProxies);
+  address.answerWith((request, response) => {
+    address.connections.note(request, response);
+    response.setHeader('connection', 'close');
+    response.setHeader('access-control-allow-origin', '*');
+    if (tellHealth(request, response, progress())) return;
+    const isAllowed = isOwnProgram(request) || rate.allows(addressOf(request));
+    const error = isAllowed
+      ? new TangleError('STARTING', `${progress()} Try again in a moment.`)
+      : new TangleError('RATE_LIMITED');
+    counts.refuse(error.code);
+    const { status, headers, body } = problemOf(error, 'start');
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    send(response, status, body);
   });
-  const { server } = http;
-  server.maxConnections = limits.maxConnections;
-  await listen(server, { host: bind.address, port: bind.port }).catch((error: unknown) => {
-    throw listenError(bindText, error);
-  });
-  const listening = server.address();
-  assert(typeof listening === 'object' && listening !== null);
-  return { port: listening.port, [Symbol.asyncDispose]: () => leave(http) };
+  return address;
 }
 
-function listen(server: Server, at: { readonly host: string; readonly port: number }) {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(at, resolve);
-  return promise;
-}
-
-/** Nobody waits for an answer here, so nothing is lost with the connections. May be called again. */
-async function leave({ server, cut }: HttpServer): Promise<void> {
-  if (!server.listening) return;
-  const closed = server[Symbol.asyncDispose]();
-  cut();
-  await closed;
-}
-
-function answer({ url = '/' }: IncomingMessage, response: ServerResponse, progress: string): void {
+/** To everybody, however often; false when that was not asked. */
+function tellHealth(
+  { url = '/' }: IncomingMessage,
+  response: ServerResponse,
+  reason: string,
+): boolean {
   const path = url.replace(/\?.*$/s, '');
-  response.setHeader('connection', 'close');
-  response.setHeader('access-control-allow-origin', '*');
   if (path === '/health') {
     response.writeHead(503, { 'retry-after': '1' }).end();
-    return;
+    return true;
   }
-  if (path === '/api/midge/v1/health') {
-    const checks: HealthCheck[] = [{ name: 'start', ok: false, reason: progress }];
-    send(response, 200, { data: { isHealthy: false, checks } });
-    return;
-  }
-  const { status, headers, body } = problemOf(
-    new TangleError('STARTING', `${progress} Try again in a moment.`),
-    'start',
-  );
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  send(response, status, body);
+  if (path !== '/api/midge/v1/health') return false;
+  const checks: HealthCheck[] = [{ name: 'start', ok: false, reason }];
+  send(response, 200, { data: { isHealthy: false, checks } });
+  return true;
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

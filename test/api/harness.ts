@@ -173,7 +173,7 @@ export interface Answer {
 }
 
 /** Sends exactly these headers; a connection of its own for each question. */
-export function ask(api: Api, { method = 'GET', path, headers = {}, body }: Question) {
+export function ask(api: Pick<Api, 'url'>, { method = 'GET', path, headers = {}, body }: Question) {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const sent = request(api.url, { method, path, headers, agent: false }, (response) => {
     const chunks: Buffer[] = [];

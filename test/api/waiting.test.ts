@@ -2,18 +2,34 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
+import type { AddressOptions } from '../../src/api/address.ts';
+import { ApiCounts } from '../../src/api/counts.ts';
+import { openApi } from '../../src/api/server.ts';
 import { openTls } from '../../src/api/tls.ts';
-import { openWaitingRoom } from '../../src/api/waiting.ts';
+import { openWaiting } from '../../src/api/waiting.ts';
 import { systemClock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
 import { aCertificate, writeCertificate } from '../support/certificate.ts';
 import { aFolder } from '../support/folder.ts';
+import { ask, errorOf, standIns } from './harness.ts';
 
-async function open(sentence: () => string) {
-  const room = await openWaitingRoom('127.0.0.1:0', sentence);
-  const getPath = (path: string) => fetch(`http://127.0.0.1:${room.port}${path}`);
-  return { get: getPath, [Symbol.asyncDispose]: () => room[Symbol.asyncDispose]() };
+const bind = '127.0.0.1:0';
+
+async function open(sentence: () => string, options: Partial<AddressOptions> = {}) {
+  const counts = new ApiCounts();
+  const address = await openWaiting({ bind, ...options }, { counts, progress: sentence });
+  const getPath = (path: string) => fetch(address.url + path);
+  return { ...address, counts, get: getPath };
+}
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
 }
 
 const checks = (reason: string) => [{ name: 'start', ok: false, reason }];
@@ -24,15 +40,13 @@ describe('before the node can serve', () => {
     const own = aCertificate();
     const deps = { clock: systemClock, log: silentLogger };
     using tls = await openTls(await writeCertificate(folder.path, own), deps);
-    await using room = await openWaitingRoom('127.0.0.1:0', () => 'x', tls);
+    await using room = await open(() => 'x', { tls });
     const asked = get({ host: '127.0.0.1', port: room.port, path: '/health', ca: own.cert });
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
     response.resume();
     expect(response.statusCode).toBe(503);
     // Who has not even begun does not keep the address taken.
-    const silent = connect(room.port, '127.0.0.1');
-    silent.on('error', () => undefined);
-    await once(silent, 'connect');
+    const silent = await connected(room.port);
     await room[Symbol.asyncDispose]();
     await once(silent.resume(), 'close');
   });
@@ -67,16 +81,68 @@ describe('before the node can serve', () => {
     });
   });
 
+  it('a client gets as many answers as from the API, and others are told', async () => {
+    const limits = { trustedProxies: ['127.0.0.1'], maxRequestsPerMinute: 2 };
+    await using room = await open(() => 'x', limits);
+    const from = (client: string, path = '/api/v1/info') =>
+      ask(room, { path, headers: { 'x-forwarded-for': client } });
+    for (let count = 0; count < 2; count += 1) {
+      expect((await from('203.0.113.7')).status).toBe(503);
+    }
+    const refused = await from('203.0.113.7');
+    expect([refused.status, errorOf(refused).reason]).toEqual([429, 'rate_limited']);
+    expect((await from('203.0.113.7', '/health')).status).toBe(503);
+    expect((await from('203.0.113.8')).status).toBe(503);
+    expect([...room.counts.refused]).toEqual([
+      ['STARTING', 3],
+      ['RATE_LIMITED', 1],
+    ]);
+    // Programs of this machine, which pass on nothing.
+    for (let count = 0; count < 3; count += 1) {
+      expect((await room.get('/api/v1/info')).status).toBe(503);
+    }
+  });
+
+  it('those who connected and ask nothing make room for others', async () => {
+    await using room = await open(() => 'x', { maxConnections: 2 });
+    const [first, second] = [await connected(room.port), await connected(room.port)];
+    const gone = once(first.resume(), 'close');
+    expect((await room.get('/health')).status).toBe(503);
+    await gone;
+    expect(room.counts.cut.get('made_room')).toBe(1);
+    second.destroy();
+  });
+
+  it('those who never finish their headers are cut off', async () => {
+    await using room = await open(() => 'x', { headersMs: 50, checkMs: 10 });
+    const slow = await connected(room.port);
+    slow.write('GET /health HTTP/1.1\r\n');
+    expect(await text(slow)).toMatch(/^HTTP\/1.1 408 /);
+  });
+
   it('the address is free again afterwards, also with a client that keeps its connection', async () => {
-    let port: number;
+    let taken: string;
     {
-      await using room = await openWaitingRoom('127.0.0.1:0', () => 'x');
-      ({ port } = room);
-      await fetch(`http://127.0.0.1:${port}/health`, { headers: { connection: 'keep-alive' } });
+      await using room = await open(() => 'x');
+      taken = `127.0.0.1:${room.port}`;
+      await fetch(`${room.url}/health`, { headers: { connection: 'keep-alive' } });
       await room[Symbol.asyncDispose]();
     }
-    await using again = await openWaitingRoom(`127.0.0.1:${port}`, () => 'x');
-    expect(again.port).toBe(port);
-    await expect(openWaitingRoom(`127.0.0.1:${port}`, () => 'x')).rejects.toThrow('is taken');
+    await using again = await open(() => 'x', { bind: taken });
+    expect(again.url).toBe(`http://${taken}`);
+    await expect(open(() => 'x', { bind: taken })).rejects.toThrow('is taken');
   });
+});
+
+it('the API answers at the same address afterwards, also those who connected before', async () => {
+  await using room = await open(() => 'x');
+  const early = await connected(room.port);
+  expect((await room.get('/health')).status).toBe(503);
+  await using api = await openApi({ bind }, { ...standIns, counts: room.counts }, room);
+  expect([api.url, api.port]).toEqual([room.url, room.port]);
+  expect((await room.get('/health')).status).toBe(200);
+  early.write('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  expect(await text(early)).toMatch(/^HTTP\/1.1 200 /);
+  await api[Symbol.asyncDispose]();
+  await expect(room.get('/health')).rejects.toThrow('fetch failed');
 });

@@ -78,14 +78,18 @@ function leaveAtClose(socket: Socket, { leave }: Place): void {
 /** Requests for a WebSocket take the way of all others: the same hooks, the same refusals. */
 function routedUpgrades(app: ApiServer): WeakMap<IncomingMessage, Upgrade> {
   const upgrades = new WeakMap<IncomingMessage, Upgrade>();
-  // Others who ask for an upgrade, say to HTTP/2, are answered in HTTP/1.1. Not known before Node 24.9.
-  Object.assign(app.server, { shouldUpgradeCallback: isForWebSocket });
-  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  const take = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (socket instanceof Socket && isForWebSocket(request)) {
       const response = responseOn(socket, request);
       upgrades.set(request, { socket, head, response });
       app.routing(request, response);
     } else socket.destroy();
+  };
+  app.addHook('onReady', (done) => {
+    // Others who ask for an upgrade, say to HTTP/2, are answered in HTTP/1.1. Not known before Node 24.9.
+    Object.assign(app.server, { shouldUpgradeCallback: isForWebSocket });
+    app.server.on('upgrade', take);
+    done();
   });
   return upgrades;
 }
