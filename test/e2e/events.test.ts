@@ -61,8 +61,9 @@ describe('server-sent events', () => {
   });
 
   it('are told again from a cursor', async () => {
-    const first = await send('again');
-    const second = await send('again');
+    // With the same data and, by chance, the same parents they would be one message.
+    const first = await send('again', 'one');
+    const second = await send('again', 'two');
     const response = await listen(`?cursor=oldest&index=${hex('again')}`);
     let seen = '';
     for await (const chunk of response) {
