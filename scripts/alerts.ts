@@ -127,11 +127,12 @@ export const alerts: readonly Alert[] = [
   },
   {
     name: 'MidgeConnectionsRunOut',
-    expr: `${metric('midge_api_connections')} > 900`,
+    expr: `${metric('midge_api_connections')} / ${metric('midge_api_connections_limit')} > 0.9`,
     for: '5m',
     severity: 'warning',
-    summary: 'Nearly all of the 1000 connections that the API takes by default are open.',
-    action: 'See who holds them; a proxy in front keeps idle clients away from the node.',
+    summary: 'Nearly all connections that the API takes (api.maxConnections) are open.',
+    action:
+      'See who holds them; a proxy in front keeps idle clients away from the node. Or raise api.maxConnections.',
   },
   {
     name: 'MidgeCertificateEnds',

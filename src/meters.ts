@@ -140,6 +140,7 @@ function* powSamples(status: PowStatus): Generator<Sample, void, undefined> {
 
 function* apiSamples(counts: ApiCounts): Generator<Sample, void, undefined> {
   yield ['midge_api_connections', counts.connections];
+  yield ['midge_api_connections_limit', counts.maxConnections];
   for (const [stream, count] of Object.entries(counts.listeners)) {
     yield ['midge_events_listeners', count, { stream }];
   }

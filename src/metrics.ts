@@ -128,6 +128,7 @@ export const metricsTable = {
     'reason',
   ),
   midge_api_connections: gauge('Connections with the API, idle ones too.'),
+  midge_api_connections_limit: gauge('Most of them at a time: api.maxConnections.'),
   midge_api_certificate_end_time_seconds: gauge(
     'When the certificate of api.tls ends, as Unix time; only with TLS.',
   ),

@@ -87,6 +87,11 @@ describe('the alerts', () => {
     expect(new Set(alerts.map(({ name }) => name)).size).toBe(alerts.length);
   });
 
+  it('know how many connections a node takes from the node', () => {
+    const rule = alerts.find(({ name }) => name === 'MidgeConnectionsRunOut');
+    expect(rule?.expr).toBe('midge_api_connections / midge_api_connections_limit > 0.9');
+  });
+
   it('name codes of errors and routes that there are', () => {
     const codes = alerts.flatMap(({ expr }) => [...expr.matchAll(/code=~"([a-z_|]+)"/g)]);
     const unknown = codes

@@ -51,6 +51,7 @@ export async function openAddress(options: AddressOptions, counts: ApiCounts): P
     onCut: (reason) => counts.countCut(reason),
   });
   connections.watch(server);
+  counts.maxConnections = limits.maxConnections;
   countConnections(http, counts);
   await listen(http, bind).catch((error: unknown) => {
     throw listenError(options.bind, error);

@@ -15,6 +15,8 @@ export type CutReason = (typeof cutReasons)[number];
 export class ApiCounts {
   /** Open now, idle ones and WebSockets too. */
   connections = 0;
+  /** Most of them at a time, once there is an address to connect to. */
+  maxConnections = 0;
   /** Who listens to server-sent events now, by what they are about. */
   readonly listeners = { messages: 0, jobs: 0 };
   readonly #cut = new Map<CutReason, number>(cutReasons.map((reason) => [reason, 0]));

@@ -47,7 +47,7 @@ it('a node counts its messages, its work, its requests and its neighbour', async
   await using first = await NodeProcess.start({ dataDir: firstFolder.path });
   await using second = await NodeProcess.start({
     dataDir: secondFolder.path,
-    settings: { 'gossip.neighbours': first.gossipAddress },
+    settings: { 'gossip.neighbours': first.gossipAddress, 'api.max-connections': 500 },
   });
   // A node without neighbours of its own lets nobody in.
   const added = await fetch(`${first.url}/api/v1/peers`, {
@@ -72,6 +72,7 @@ it('a node counts its messages, its work, its requests and its neighbour', async
   expect(counted.get('midge_gossip_neighbours{relation="known"}')).toBe(1);
   expect(counted.get('midge_pow_hashes_total')).toBeGreaterThan(0);
   expect(counted.get('midge_api_connections')).toBeGreaterThan(0);
+  expect(counted.get('midge_api_connections_limit')).toBe(500);
   const posts = 'iota_restapi_requests_total{code="201",method="POST",url="/api/v1/messages"}';
   expect(counted.get(posts)).toBe(1);
   const named = [...counted.keys()].filter((line) => line.includes(first.gossipAddress));
