@@ -24,6 +24,9 @@ export interface Cursor {
   readonly seq: number;
 }
 
+/** `oldest`: has seen nothing, and misses nothing that is gone. */
+export type Start = Cursor | 'oldest';
+
 export type Matches = (message: Message) => boolean;
 
 /** What is read from the log at a time. */
@@ -35,6 +38,8 @@ export class MessageEvents extends Readable {
   readonly #logId: string;
   readonly #unwatch: () => void;
   #nextSeq: number;
+  /** Whether it begins with the oldest message there is, whatever came before that. */
+  readonly #beginsAnew: boolean;
   /** Told before anything else. */
   #opening: string;
   #hasGrown = true;
@@ -42,13 +47,15 @@ export class MessageEvents extends Readable {
   #toldAtMs = performance.now();
 
   /** Without a cursor, the messages that come from now on. */
-  constructor(deps: MessageEventsDeps, matches: Matches, cursor?: Cursor) {
+  constructor(deps: MessageEventsDeps, matches: Matches, start?: Start) {
     super({ highWaterMark: 1 });
     this.#deps = deps;
     this.#matches = matches;
     const { logId, lastSeq } = deps.log;
     this.#logId = logId;
+    const cursor = start === 'oldest' ? { logId, seq: 0 } : start;
     const isAnotherLog = cursor !== undefined && cursor.logId !== logId;
+    this.#beginsAnew = isAnotherLog || start === 'oldest';
     this.#nextSeq = isAnotherLog ? 1 : Math.min(cursor?.seq ?? lastSeq, lastSeq) + 1;
     this.#opening = isAnotherLog ? this.#gapText('log_changed') : waitingText(this.#position);
     this.#unwatch = deps.watch(() => {
@@ -93,7 +100,7 @@ export class MessageEvents extends Readable {
 
   /** Pruning was faster than the listener. */
   #skipToCut(): string {
-    const isFresh = this.#nextSeq === 1;
+    const isFresh = this.#beginsAnew && this.#nextSeq === 1;
     this.#nextSeq = this.#deps.log.cutSeq + 1;
     // Who begins with the oldest gets the oldest there is.
     return isFresh ? waitingText(this.#position) : this.#gapText('pruned');

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MessageEvents } from '../../src/api/message-events.ts';
-import type { Cursor, EventLog } from '../../src/api/message-events.ts';
+import type { EventLog, Start } from '../../src/api/message-events.ts';
 import type { StoredMessage } from '../../src/storage/store.ts';
 import { aMessage } from '../support/messages.ts';
 
@@ -44,11 +44,11 @@ afterEach(() => {
   for (const events of opened.splice(0)) events.destroy();
 });
 
-function listen(log: TestLog, cursor?: Cursor, none?: 'none match') {
+function listen(log: TestLog, start?: Start, none?: 'none match') {
   const silenceMs = none === undefined ? 60_000 : 0;
   const matches = (): boolean => none === undefined;
   const deps = { log, watch: log.watch, silenceMs };
-  const events = new MessageEvents(deps, matches, cursor).setEncoding('utf8');
+  const events = new MessageEvents(deps, matches, start).setEncoding('utf8');
   opened.push(events);
   return events;
 }
@@ -83,13 +83,29 @@ describe('message events', () => {
     expect([seen[0], seen.length]).toEqual(['message 4', 197]);
   });
 
-  it('tell what pruning took away before it was read', async () => {
+  it.each([0, 3, 5])(
+    'tell what pruning took away behind cursor %i before it was read',
+    async (seq) => {
+      const log = new TestLog();
+      log.grow(7);
+      log.cutSeq = 6;
+      expect(await upTo(listen(log, { logId, seq }), 7)).toEqual(['gap 6', 'message 7']);
+    },
+  );
+
+  it('begin with the oldest there is when that is asked for, and nothing is missing', async () => {
     const log = new TestLog();
-    log.grow(10);
+    log.grow(7);
     log.cutSeq = 6;
-    expect(await upTo(listen(log, { logId, seq: 3 }), 7)).toEqual(
-      expect.arrayContaining(['gap 6', 'message 7']),
-    );
+    expect(await upTo(listen(log, 'oldest'), 7)).toEqual(['message 7']);
+  });
+
+  it('tell one gap of another log of which the beginning is pruned', async () => {
+    const log = new TestLog();
+    log.grow(7);
+    log.cutSeq = 6;
+    const seen = await upTo(listen(log, { logId: 'cd'.repeat(16), seq: 9 }), 7);
+    expect(seen).toEqual(['gap 0', 'message 7']);
   });
 
   it('begin again when the log of the cursor is not this one, and say so', async () => {

@@ -10,7 +10,7 @@ import type { ClientOf } from '../clients.ts';
 import type { ApiCounts } from '../counts.ts';
 import { eventsSchema, makeServeEvents } from '../event-stream.ts';
 import { MessageEvents } from '../message-events.ts';
-import type { Cursor, EventLog, Matches, MessageEventsDeps } from '../message-events.ts';
+import type { EventLog, Matches, MessageEventsDeps, Start } from '../message-events.ts';
 import { hex, problems } from '../route.ts';
 import type { ApiServer } from '../route.ts';
 
@@ -64,9 +64,9 @@ export function eventsRoutes(app: ApiServer, deps: EventsDeps): void {
     },
     handler: (request, reply) => {
       const matches = matcherOf(request.query);
-      const cursor = cursorOf(request.query.cursor, request.headers, store.logId);
+      const start = startOf(request.query.cursor, request.headers);
       const source = { log: store, watch: watchStored, silenceMs };
-      return serve(reply, () => new MessageEvents(source, matches, cursor));
+      return serve(reply, () => new MessageEvents(source, matches, start));
     },
   });
 }
@@ -102,17 +102,13 @@ function keyOf(text: string, field: string): Uint8Array {
 }
 
 /** A browser that comes again sends the header, which is newer than the URL it began with. */
-function cursorOf(
-  asked: string | undefined,
-  headers: IncomingHttpHeaders,
-  logId: string,
-): Cursor | undefined {
+function startOf(asked: string | undefined, headers: IncomingHttpHeaders): Start | undefined {
   const text = [headers['last-event-id']].flat()[0] ?? asked;
   if (text === undefined || text === '') return undefined;
   if (!new RegExp(`^${cursorPattern}$`).test(text)) {
     throw new TangleError('REQUEST_INVALID', 'Last-Event-ID must be the id of an event.');
   }
-  if (text === 'oldest') return { logId, seq: 0 };
-  const [cursorLogId = '', seq] = text.split('-');
-  return { logId: cursorLogId, seq: Number(seq) };
+  if (text === 'oldest') return text;
+  const [logId = '', seq] = text.split('-');
+  return { logId, seq: Number(seq) };
 }
