@@ -1,4 +1,5 @@
 // midge proxy: the configuration of a proxy in front of several nodes.
+import { resolve } from 'node:path';
 import { nearest } from '../config/nearest.ts';
 import { TangleError } from '../errors.ts';
 import { apacheConfig } from '../proxies/apache.ts';
@@ -19,6 +20,8 @@ const flag = {
   agents: '--agents',
   listen: '--listen',
   proxyAddress: '--proxy-address',
+  ca: '--ca',
+  nodeName: '--node-name',
   serve: '--serve',
 } as const;
 
@@ -43,7 +46,19 @@ export const proxy: Command = {
     {
       flag: flag.nodes,
       placeholder: 'HOST:PORT,...',
-      description: 'Where the APIs of the nodes listen.',
+      description:
+        'Where the APIs of the nodes listen; https://HOST:PORT, for all, when they have TLS.',
+    },
+    {
+      flag: flag.ca,
+      placeholder: 'FILE',
+      description:
+        'For nodes with https: the authorities of their certificates, on the machine of the proxy.',
+    },
+    {
+      flag: flag.nodeName,
+      placeholder: 'NAME',
+      description: 'For nodes with https: a name that is in all their certificates.',
     },
     {
       flag: flag.agents,
@@ -71,6 +86,10 @@ export const proxy: Command = {
     'Prints a configuration that shares requests out by what each node could still do, sends again what is safe to send again, finds the node of a job without sticky sessions, and keeps the routes of the owner inside. It begins with what each node has to be started with. docs/load-balancing.md compares the proxies.',
   examples: [
     ['midge proxy haproxy --nodes 10.0.0.1:14265,10.0.0.2:14265', 'to standard output'],
+    [
+      'midge proxy nginx --nodes https://10.0.0.1:14265 --ca /etc/ssl/midge.pem --node-name node.example',
+      'nodes with TLS',
+    ],
     ['midge proxy traefik --nodes 10.0.0.1:14265 --serve 127.0.0.1:14267', 'weights for Traefik'],
   ],
   run: async (call) => {
@@ -92,8 +111,11 @@ function planFrom(flags: ReadonlyMap<string, string>): ProxyPlan {
   const nodes = flags.get(flag.nodes);
   if (nodes === undefined)
     throw usage(`${flag.nodes} is missing: HOST:PORT of each node, with commas.`);
+  const caFile = flags.get(flag.ca);
   return planOf({
     nodes,
+    caFile: caFile === undefined ? undefined : resolve(caFile),
+    nodeName: flags.get(flag.nodeName),
     agents: flags.get(flag.agents),
     listen: flags.get(flag.listen),
     proxyAddress: flags.get(flag.proxyAddress),

@@ -7,6 +7,7 @@ import {
   endpointText,
   jobMark,
   jobPrefix,
+  nodeUrl,
 } from './plan.ts';
 import type { ProxyNode, ProxyPlan } from './plan.ts';
 
@@ -25,12 +26,14 @@ export function apacheConfig(plan: ProxyPlan): string {
       use: [
         'Apache httpd: /etc/apache2/sites-available/midge.conf, and once:',
         ...modules.map((names) => `  a2enmod ${names}`),
+        ...(plan.tls === undefined ? [] : ['  a2enmod ssl']),
         'Apache knows a node by the address of its heartbeats: each needs an address of its own,',
         'on one machine for example 127.0.0.1, 127.0.0.2, ... Before the first heartbeat all is 503.',
       ],
       nodeFlags: () => `--api.heartbeat-url http://${endpointText(own)}${heartbeatPath}`,
     }),
     ...start(plan),
+    ...toNodes(plan),
     ...balancers(plan),
     ...rules(plan),
     '</VirtualHost>',
@@ -60,11 +63,22 @@ HeartbeatMaxServers ${Math.max(10, nodes.length)}
   ProxyPass "${heartbeatPath}" "!"`.split('\n');
 }
 
-function balancers({ nodes }: ProxyPlan): string[] {
+function toNodes({ tls }: ProxyPlan): string[] {
+  if (tls === undefined) return [];
+  return `  SSLProxyEngine on
+  SSLProxyProtocol -all +TLSv1.2 +TLSv1.3
+  SSLProxyVerify require
+  SSLProxyVerifyDepth 4
+  SSLProxyCACertificateFile ${tls.caFile}
+  # Apache would look for the address of the node in its certificate, as a name.
+  SSLProxyCheckPeerName off`.split('\n');
+}
+
+function balancers(plan: ProxyPlan): string[] {
   const pool = (name: string, method: string, member: string): string[] => [
     `  <Proxy "balancer://${name}">`,
-    ...nodes.map(
-      (node) => `    BalancerMember "http://${endpointText(node)}" ${member} ${memberCheck}`,
+    ...plan.nodes.map(
+      (node) => `    BalancerMember "${nodeUrl(plan, node)}" ${member} ${memberCheck}`,
     ),
     `    ProxySet lbmethod=${method}`,
     '  </Proxy>',
@@ -80,24 +94,25 @@ function balancers({ nodes }: ProxyPlan): string[] {
 const memberCheck =
   'retry=1 connectiontimeout=2 hcmethod=GET hcuri=/health hcinterval=1 hcexpr=midge_is_well';
 
-function rules({ nodes }: ProxyPlan): string[] {
+function rules(plan: ProxyPlan): string[] {
+  const { nodes } = plan;
   return [
     '  # The id of a job begins with the number of its node.',
     ...nodes.map(
       (node) =>
-        `  RewriteRule "^${jobPrefix}${jobMark(node)}" "http://${endpointText(node)}%{REQUEST_URI}" [P,L]`,
+        `  RewriteRule "^${jobPrefix}${jobMark(node)}" "${nodeUrl(plan, node)}%{REQUEST_URI}" [P,L]`,
     ),
     '  # An Idempotency-Key is known to one node: its last character says which.',
     ...nodes.flatMap((node, index) => [
       `  RewriteCond "%{REQUEST_METHOD}" "=POST"`,
       `  RewriteCond "%{HTTP:Idempotency-Key}" "${keyClass(index, nodes.length)}$"`,
-      `  RewriteRule "${attachPattern}" "http://${endpointText(node)}%{REQUEST_URI}" [P,L]`,
+      `  RewriteRule "${attachPattern}" "${nodeUrl(plan, node)}%{REQUEST_URI}" [P,L]`,
     ]),
     '  RewriteCond "%{REQUEST_METHOD}" "=POST"',
     `  RewriteRule "${attachPattern}" "balancer://midge-pow%{REQUEST_URI}" [P,L]`,
     '  ProxyPass "/mqtt" "balancer://midge-mqtt/mqtt"',
     '  ProxyPass "/" "balancer://midge-api/"',
-    ...nodes.map((node: ProxyNode) => `  ProxyPassReverse "/" "http://${endpointText(node)}/"`),
+    ...nodes.map((node: ProxyNode) => `  ProxyPassReverse "/" "${nodeUrl(plan, node)}/"`),
   ];
 }
 

@@ -1,6 +1,6 @@
 // The configuration of Caddy 2: it has no weights, so the nodes' own queues even things out.
 import { heading } from './heading.ts';
-import { attachPaths, closedPaths, endpointText, jobMark, jobPrefix, streamPaths } from './plan.ts';
+import { attachPaths, closedPaths, jobMark, jobPrefix, nodeUrl, streamPaths } from './plan.ts';
 import type { ProxyPlan } from './plan.ts';
 
 export function caddyConfig(plan: ProxyPlan): string {
@@ -61,12 +61,23 @@ const matchers = `  @keyed {
   }
   @streams path ${streamPaths.join(' ')}`.split('\n');
 
-function jobs({ nodes }: ProxyPlan): string[] {
-  return nodes.flatMap((node) =>
+/** Inside of `transport http { }`. `tls_trusted_ca_certs` is the word that all versions of Caddy 2 know. */
+function toNodes({ tls }: ProxyPlan): string {
+  if (tls === undefined) return '';
+  return `
+        tls_server_name ${tls.name}
+        tls_trusted_ca_certs ${tls.caFile}`;
+}
+
+function jobs(plan: ProxyPlan): string[] {
+  const transport = `
+      transport http {${toNodes(plan)}
+      }`;
+  return plan.nodes.flatMap((node) =>
     `  @job${node.number} path ${jobPrefix}${jobMark(node)}*
   handle @job${node.number} {
-    reverse_proxy ${endpointText(node)} {
-      header_up Host localhost
+    reverse_proxy ${nodeUrl(plan, node)} {
+      header_up Host localhost${plan.tls === undefined ? '' : transport}
     }
   }`.split('\n'),
   );
@@ -79,13 +90,14 @@ interface Pool {
   readonly timeout?: string;
 }
 
-function pool({ nodes }: ProxyPlan, { matcher, policy, timeout = '90s' }: Pool): string[] {
+function pool(plan: ProxyPlan, { matcher, policy, timeout = '90s' }: Pool): string[] {
+  const urls = plan.nodes.map((node) => nodeUrl(plan, node));
   return `  ${`handle ${matcher}`.trimEnd()} {
-    reverse_proxy ${nodes.map(endpointText).join(' ')} {
+    reverse_proxy ${urls.join(' ')} {
       lb_policy ${policy}
       import midge_node
       transport http {
-        response_header_timeout ${timeout}
+        response_header_timeout ${timeout}${toNodes(plan)}
       }
     }
   }`.split('\n');

@@ -21,6 +21,7 @@ export function haproxyConfig(plan: ProxyPlan): string {
       nodeFlags: agentFlag,
     }),
     ...general,
+    ...toNodes(plan),
     ...frontend(plan),
     ...pools(plan),
   ];
@@ -50,6 +51,15 @@ defaults
   option httpchk
   http-check send meth GET uri /health ver HTTP/1.1 hdr Host localhost
   http-check expect status 200`.split('\n');
+
+/** The checks, too; agents speak plainly. */
+function toNodes({ tls }: ProxyPlan): string[] {
+  if (tls === undefined) return [];
+  const { caFile, name } = tls;
+  return [
+    `  default-server ssl verify required ca-file ${caFile} verifyhost ${name} sni str(${name}) check-sni ${name} ssl-min-ver TLSv1.2`,
+  ];
+}
 
 function frontend({ listen, nodes }: ProxyPlan): string[] {
   const jobs = nodes.map(jobMark).join('|');

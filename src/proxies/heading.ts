@@ -14,6 +14,11 @@ export function heading(plan: ProxyPlan, { use, nodeFlags }: HeadingOptions): st
   return [
     ...use,
     '',
+    ...(plan.tls === undefined
+      ? []
+      : [
+          `Each node has a certificate with the name ${plan.tls.name}: --api.tls.cert-file, --api.tls.key-file.`,
+        ]),
     'Each node needs to know that this proxy may name clients, its own number, and what else stands here:',
     ...plan.nodes.map((node) =>
       [

@@ -1,7 +1,7 @@
 // The configuration of nginx with its Lua module: true weights, as the agents of the nodes tell them.
 import { agentFlag, heading } from './heading.ts';
 import { serverStart, sharedUpstreams } from './nginx.ts';
-import { attachPaths, demandAddresses, endpointText } from './plan.ts';
+import { attachPaths, demandAddresses, endpointText, schemeOf } from './plan.ts';
 import type { ProxyPlan } from './plan.ts';
 
 export function nginxLuaConfig(plan: ProxyPlan): string {
@@ -23,8 +23,8 @@ export function nginxLuaConfig(plan: ProxyPlan): string {
     ...upstreams,
     ...sharedUpstreams(plan.nodes),
     ...serverStart(plan),
-    ...attachPaths.flatMap(attachLocation),
-    ...completeLocation,
+    ...attachPaths.flatMap((path) => attachLocation(plan, path)),
+    ...completeLocation(plan),
     '}',
   ];
   return `${lines.join('\n')}\n`;
@@ -142,7 +142,7 @@ const upstreams = ['api', 'pow'].flatMap((pool) =>
 }`.split('\n'),
 );
 
-function attachLocation(path: string): string[] {
+function attachLocation(plan: ProxyPlan, path: string): string[] {
   return `  location = ${path} {
     set $midge_pool midge_api;
     rewrite_by_lua_block {
@@ -150,15 +150,17 @@ function attachLocation(path: string): string[] {
       if midge.is_complete() then return ngx.exec("@midge_complete") end
       ngx.var.midge_pool = ngx.var.http_idempotency_key and "midge_keyed" or "midge_pow"
     }
-    proxy_pass http://$midge_pool;
+    proxy_pass ${schemeOf(plan)}://$midge_pool;
     proxy_read_timeout 11m;
   }`.split('\n');
 }
 
-const completeLocation = `  location @midge_complete {
-    proxy_pass http://midge_api;
+function completeLocation(plan: ProxyPlan): string[] {
+  return `  location @midge_complete {
+    proxy_pass ${schemeOf(plan)}://midge_api;
     proxy_next_upstream error timeout http_503 non_idempotent;
   }`.split('\n');
+}
 
 function bracketed(host: string): string {
   return endpointText({ host, port: 0 }).replace(/:0$/, '');

@@ -1,6 +1,14 @@
 // The configuration of nginx as it comes: it learns nothing of spare compute, and fails over by what it sees itself.
 import { heading } from './heading.ts';
-import { alternatives, closedPaths, endpointText, jobMark, jobPrefix } from './plan.ts';
+import {
+  alternatives,
+  attachPaths,
+  closedPaths,
+  endpointText,
+  jobMark,
+  jobPrefix,
+  schemeOf,
+} from './plan.ts';
 import type { ProxyNode, ProxyPlan } from './plan.ts';
 
 export function nginxConfig(plan: ProxyPlan): string {
@@ -9,7 +17,7 @@ export function nginxConfig(plan: ProxyPlan): string {
     ...upstreams(plan),
     ...poolMap,
     ...serverStart(plan),
-    ...locations,
+    ...locations(plan),
     '}',
   ];
   return `${lines.join('\n')}\n`;
@@ -74,10 +82,11 @@ const poolMap = `map "$request_method:$http_idempotency_key" $midge_pool {
 }`.split('\n');
 
 /** The beginning of the server, and everything in it that does not depend on who chooses the node. */
-export function serverStart({ listen }: ProxyPlan): string[] {
+export function serverStart(plan: ProxyPlan): string[] {
+  const scheme = schemeOf(plan);
   return `
 server {
-  listen ${endpointText(listen)};
+  listen ${endpointText(plan.listen)};
   client_max_body_size 128k;
   client_body_buffer_size 128k;
   proxy_http_version 1.1;
@@ -90,33 +99,44 @@ server {
   proxy_read_timeout 90s;
   # What may have reached a node is sent to another only when it is a read; POST would have to be allowed here.
   proxy_next_upstream error timeout http_503;
-  proxy_next_upstream_tries 3;
+  proxy_next_upstream_tries 3;${toNodes(plan)}
 
   location ~* ^${alternatives(closedPaths)}(/|$) {
     return 404;
   }
   location = /mqtt {
-    proxy_pass http://midge_streams;
+    proxy_pass ${scheme}://midge_streams;
     proxy_read_timeout 1h;
   }
   location = /api/midge/v1/events {
-    proxy_pass http://midge_streams;
+    proxy_pass ${scheme}://midge_streams;
     proxy_buffering off;
   }
   location ^~ ${jobPrefix} {
-    proxy_pass http://$midge_job_node;
+    proxy_pass ${scheme}://$midge_job_node;
     proxy_buffering off;
   }
   location / {
-    proxy_pass http://midge_api;
+    proxy_pass ${scheme}://midge_api;
   }`.split('\n');
 }
 
-const locations = `  location = /api/v1/messages {
-    proxy_pass http://$midge_pool;
+function toNodes({ tls }: ProxyPlan): string {
+  if (tls === undefined) return '';
+  return `
+  proxy_ssl_protocols TLSv1.2 TLSv1.3;
+  proxy_ssl_verify on;
+  proxy_ssl_verify_depth 4;
+  proxy_ssl_trusted_certificate ${tls.caFile};
+  proxy_ssl_server_name on;
+  proxy_ssl_name ${tls.name};`;
+}
+
+function locations(plan: ProxyPlan): string[] {
+  return attachPaths.flatMap((path) =>
+    `  location = ${path} {
+    proxy_pass ${schemeOf(plan)}://$midge_pool;
     proxy_read_timeout 11m;
-  }
-  location = /api/midge/v1/attach {
-    proxy_pass http://$midge_pool;
-    proxy_read_timeout 11m;
-  }`.split('\n');
+  }`.split('\n'),
+  );
+}

@@ -14,8 +14,18 @@ export interface ProxyNode extends Endpoint {
   readonly agent: Endpoint;
 }
 
+/** By what nodes with TLS are known. */
+export interface NodeTls {
+  /** Absolute path, on the machine of the proxy, of the authorities that the certificates of the nodes are from; PEM. */
+  readonly caFile: string;
+  /** In the certificates of all nodes, and what the proxy asks for (SNI). */
+  readonly name: string;
+}
+
 export interface ProxyPlan {
   readonly nodes: readonly ProxyNode[];
+  /** Absent when the nodes speak plain HTTP. */
+  readonly tls?: NodeTls | undefined;
   /** Where clients come in. */
   readonly listen: Endpoint;
   /** What nodes see the proxy as. */
@@ -54,6 +64,19 @@ export function endpointText({ host, port }: Endpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
+/** The nodes as `--nodes` takes them. */
+export function nodesText({ nodes, tls }: Pick<ProxyPlan, 'nodes' | 'tls'>): string {
+  return nodes.map((node) => (tls === undefined ? '' : 'https://') + endpointText(node)).join(',');
+}
+
+export function nodeUrl({ tls }: Pick<ProxyPlan, 'tls'>, node: Endpoint): string {
+  return `${schemeOf({ tls })}://${endpointText(node)}`;
+}
+
+export function schemeOf({ tls }: Pick<ProxyPlan, 'tls'>): 'http' | 'https' {
+  return tls === undefined ? 'http' : 'https';
+}
+
 /** For proxies that connect to addresses only. Throws USAGE_INVALID for names. */
 export function demandAddresses(proxy: string, endpoints: readonly Endpoint[]): void {
   const name = endpoints.find(({ host }) => isIP(host) === 0);
@@ -68,6 +91,9 @@ const defaultAgentPort = 14_266;
 
 interface Wishes {
   readonly nodes: string;
+  /** Both with https, neither without. */
+  readonly caFile?: string | undefined;
+  readonly nodeName?: string | undefined;
   /** A port for all, or as many endpoints as nodes. */
   readonly agents?: string | undefined;
   readonly listen?: string | undefined;
@@ -75,14 +101,17 @@ interface Wishes {
 }
 
 /** Throws USAGE_INVALID. */
-export function planOf({ nodes: nodesText, agents, listen, proxyAddress }: Wishes): ProxyPlan {
-  const endpoints = endpointsOf('--nodes', nodesText);
+export function planOf({ nodes, agents, listen, proxyAddress, ...wishes }: Wishes): ProxyPlan {
+  const places = nodes.split(',').map((place) => place.trim());
+  const endpoints = places.map((place) => endpointOf('--nodes', place.replace(scheme, '')));
   if (endpoints.length > 255) refuse('--nodes takes up to 255 nodes.');
   if (new Set(endpoints.map(endpointText)).size < endpoints.length) {
     refuse('--nodes names a node twice.');
   }
   const agentEndpoints = agentsOf(endpoints, agents ?? String(defaultAgentPort));
+  const tls = tlsOf(places, wishes);
   return {
+    ...(tls && { tls }),
     nodes: endpoints.map((endpoint, index) => ({
       ...endpoint,
       number: index + 1,
@@ -91,6 +120,32 @@ export function planOf({ nodes: nodesText, agents, listen, proxyAddress }: Wishe
     listen: endpointOf('--listen', listen ?? '0.0.0.0:80'),
     proxyAddress: proxyAddress === undefined ? guessAddress(endpoints) : checkIp(proxyAddress),
   };
+}
+
+const scheme = /^https?:\/\//;
+/** What needs no quotes in any configuration. */
+const plainPath = /^\/[\w./@+-]+$/;
+
+function tlsOf(
+  places: readonly string[],
+  { caFile, nodeName: name }: Pick<Wishes, 'caFile' | 'nodeName'>,
+): NodeTls | undefined {
+  const secureCount = places.filter((place) => place.startsWith('https:')).length;
+  if (secureCount === 0) {
+    if (caFile === undefined && name === undefined) return undefined;
+    return refuse('--ca and --node-name are for nodes with https://.');
+  }
+  if (secureCount < places.length) refuse('--nodes are all with https://, or all without.');
+  if (caFile === undefined || name === undefined) {
+    return refuse(
+      'Nodes with https:// are known by --ca FILE, the authorities of their certificates, and --node-name, a name in all of these.',
+    );
+  }
+  if (!plainPath.test(caFile)) refuse('--ca takes a path without spaces and quotes.');
+  if (!/^[\w.-]+$/.test(name)) {
+    refuse(`--node-name takes a name; ${JSON.stringify(name)} is not one.`);
+  }
+  return { caFile, name };
 }
 
 function agentsOf(nodes: readonly Endpoint[], text: string): readonly Endpoint[] {

@@ -10,22 +10,25 @@ import {
   endpointText,
   jobMark,
   jobPrefix,
+  nodesText,
+  nodeUrl,
 } from './plan.ts';
-import type { Endpoint, ProxyNode, ProxyPlan } from './plan.ts';
+import type { Endpoint, ProxyPlan } from './plan.ts';
 
 /** How often Traefik asks. */
 const pollSeconds = 1;
 
 /** `provider` is where `midge proxy traefik --serve` listens. */
 export function traefikConfig(plan: ProxyPlan, provider: Endpoint): string {
-  const nodes = plan.nodes.map(endpointText).join(',');
   const agents = plan.nodes.map(({ agent }) => endpointText(agent)).join(',');
+  const { tls } = plan;
+  const known = tls === undefined ? '' : ` --ca ${tls.caFile} --node-name ${tls.name}`;
   const lines = [
     ...heading(plan, {
       use: [
         'Traefik 3: traefik.yml. This was never run against Traefik; please say how it does.',
         'Beside it runs what knows the weights:',
-        `  midge proxy traefik --nodes ${nodes} --agents ${agents} --serve ${endpointText(provider)}`,
+        `  midge proxy traefik --nodes ${nodesText(plan)} --agents ${agents}${known} --serve ${endpointText(provider)}`,
       ],
       nodeFlags: agentFlag,
     }),
@@ -60,6 +63,7 @@ interface Service {
     readonly servers: readonly { readonly url: string; readonly weight: number }[];
     readonly passHostHeader: false;
     readonly healthCheck: object;
+    readonly serversTransport?: string;
   };
 }
 
@@ -68,10 +72,12 @@ export interface TraefikDynamic {
     readonly routers: Readonly<Record<string, Router>>;
     readonly services: Readonly<Record<string, Service>>;
     readonly middlewares: object;
+    readonly serversTransports?: object;
   };
 }
 
-export function traefikDynamic({ nodes }: ProxyPlan, weights: Weights): TraefikDynamic {
+export function traefikDynamic(plan: ProxyPlan, weights: Weights): TraefikDynamic {
+  const { nodes, tls } = plan;
   const perNode = nodes.flatMap((node, index): [string, Router][] => [
     [
       `midge-jobs-${node.number}`,
@@ -96,15 +102,20 @@ export function traefikDynamic({ nodes }: ProxyPlan, weights: Weights): TraefikD
     'midge-rest': router('PathPrefix(`/`)', 'midge-api', 10),
   };
   const services = {
-    'midge-api': service(nodes, weights.api),
-    'midge-pow': service(nodes, weights.pow),
+    'midge-api': service(plan, weights.api),
+    'midge-pow': service(plan, weights.pow),
     ...Object.fromEntries(
-      nodes.map((node) => [`midge-node-${node.number}`, service([node], [1])] as const),
+      nodes.map(
+        (node) => [`midge-node-${node.number}`, service({ nodes: [node], tls }, [1])] as const,
+      ),
     ),
   };
   // Traefik has no answer of its own to give: a list of addresses that nobody has shuts a route.
   const middlewares = { 'midge-nobody': { ipAllowList: { sourceRange: ['192.0.2.0/32'] } } };
-  return { http: { routers, services, middlewares } };
+  const transports = tls && {
+    serversTransports: { [transport]: { serverName: tls.name, rootCAs: [tls.caFile] } },
+  };
+  return { http: { routers, services, middlewares, ...transports } };
 }
 
 const attachRule = `Method(\`POST\`) && (${attachPaths.map((path) => `Path(\`${path}\`)`).join(' || ')})`;
@@ -113,12 +124,18 @@ function router(rule: string, name: string, priority: number): Router {
   return { rule, service: name, priority, entryPoints: ['midge'] };
 }
 
-function service(nodes: readonly ProxyNode[], weights: readonly number[]): Service {
+const transport = 'midge-nodes';
+
+function service(
+  { nodes, tls }: Pick<ProxyPlan, 'nodes' | 'tls'>,
+  weights: readonly number[],
+): Service {
   const isKnown = nodes.some((_, index) => (weights[index] ?? 0) > 0);
   const servers = nodes.flatMap((node, index) => {
     const weight = isKnown ? (weights[index] ?? 0) : 1;
-    return weight > 0 ? [{ url: `http://${endpointText(node)}`, weight }] : [];
+    return weight > 0 ? [{ url: nodeUrl({ tls }, node), weight }] : [];
   });
   const healthCheck = { path: '/health', interval: '1s', timeout: '1s', hostname: 'localhost' };
-  return { loadBalancer: { servers, passHostHeader: false, healthCheck } };
+  const secured = tls && { serversTransport: transport };
+  return { loadBalancer: { servers, passHostHeader: false, healthCheck, ...secured } };
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { midge } from './midge.ts';
 
@@ -10,12 +11,22 @@ describe.concurrent('midge proxy', () => {
     ['nginx-lua', 'balancer_by_lua_block'],
     ['apache', 'balancer://midge-pow'],
     ['traefik', 'providers:'],
-    ['caddy', 'reverse_proxy 127.0.0.1:1001 127.0.0.2:1002'],
+    ['caddy', 'reverse_proxy http://127.0.0.1:1001 http://127.0.0.2:1002'],
   ])('prints a configuration of %s', async (kind, part) => {
     const { code, stdout, stderr } = await midge(['proxy', kind, ...nodes]);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toContain(part);
     expect(stdout).toContain('--api.node-number 2');
+  });
+
+  it('speaks TLS to nodes with https, whom it knows by a name and their authorities', async () => {
+    const places = ['--nodes', 'https://127.0.0.1:1001,https://127.0.0.2:1002'];
+    const known = ['--ca', 'some/ca.pem', '--node-name', 'node.example'];
+    const { code, stdout } = await midge(['proxy', 'caddy', ...places, ...known]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('reverse_proxy https://127.0.0.1:1001 https://127.0.0.2:1002');
+    expect(stdout).toContain(`tls_trusted_ca_certs ${resolve('some/ca.pem')}`);
+    expect(stdout).toContain('tls_server_name node.example');
   });
 
   it.each([

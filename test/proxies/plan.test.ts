@@ -4,6 +4,8 @@ import {
   closedPaths,
   endpointText,
   jobMark,
+  nodeUrl,
+  nodesText,
   planOf,
 } from '../../src/proxies/plan.ts';
 
@@ -38,7 +40,33 @@ describe('a plan', () => {
     expect(planOf({ nodes: '127.0.0.1:1,127.0.0.2:1' }).proxyAddress).toBe('127.0.0.1');
   });
 
+  it('takes nodes with TLS, with what they are known by', () => {
+    const wishes = {
+      nodes: 'https://a:1,https://b:2',
+      caFile: '/etc/ca.pem',
+      nodeName: 'n.example',
+    };
+    const plan = planOf(wishes);
+    expect(plan.tls).toEqual({ caFile: '/etc/ca.pem', name: 'n.example' });
+    expect(nodesText(plan)).toBe(wishes.nodes);
+    expect(plan.nodes.map((node) => nodeUrl(plan, node))).toEqual(['https://a:1', 'https://b:2']);
+    expect(nodesText(planOf({ nodes: 'http://a:1,b:2' }))).toBe('a:1,b:2');
+  });
+
   it.each([
+    [{ nodes: 'https://a:1' }, 'Nodes with https:// are known by --ca FILE'],
+    [{ nodes: 'https://a:1', caFile: '/a' }, 'Nodes with https:// are known by --ca FILE'],
+    [{ nodes: 'https://a:1,b:1' }, '--nodes are all with https://, or all without.'],
+    [{ nodes: 'a:1', nodeName: 'n' }, '--ca and --node-name are for nodes with https://.'],
+    [
+      { nodes: 'https://a:1', caFile: '/a b', nodeName: 'n' },
+      '--ca takes a path without spaces and quotes.',
+    ],
+    [
+      { nodes: 'https://a:1', caFile: '/a', nodeName: 'n;x' },
+      '--node-name takes a name; "n;x" is not one.',
+    ],
+    [{ nodes: 'ftp://a:1' }, '"ftp://a:1" is not.'],
     [{ nodes: '' }, '--nodes takes HOST:PORT, an IPv6 host in brackets; "" is not.'],
     [{ nodes: 'a' }, '"a" is not.'],
     [{ nodes: 'a:1,' }, '"" is not.'],

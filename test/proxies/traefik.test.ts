@@ -25,6 +25,25 @@ describe('Traefik', () => {
     );
   });
 
+  it('speaks TLS to nodes with https, and its helper is told the same', () => {
+    const secure = planOf({
+      nodes: 'https://127.0.0.1:1001,https://127.0.0.2:1002',
+      caFile: '/etc/ca.pem',
+      nodeName: 'node.example',
+    });
+    const { http } = traefikDynamic(secure, { api: [1, 1], pow: [1, 1] });
+    expect(http.serversTransports).toEqual({
+      'midge-nodes': { serverName: 'node.example', rootCAs: ['/etc/ca.pem'] },
+    });
+    for (const { loadBalancer } of Object.values(http.services)) {
+      expect(loadBalancer.serversTransport).toBe('midge-nodes');
+      for (const { url } of loadBalancer.servers) expect(url).toMatch(/^https:/);
+    }
+    const words =
+      '--nodes https://127.0.0.1:1001,https://127.0.0.2:1002 --agents 127.0.0.1:14266,127.0.0.2:14266 --ca /etc/ca.pem --node-name node.example';
+    expect(traefikConfig(secure, { host: '127.0.0.1', port: 1 })).toContain(words);
+  });
+
   it('has a router for attaches, for each node its jobs and its keys, and one that is shut', () => {
     const { routers, services } = traefikDynamic(plan, { api: [1, 1], pow: [1, 1] }).http;
     expect(Object.keys(routers).toSorted()).toEqual([

@@ -1,6 +1,8 @@
 // Three nodes with different budgets, as a proxy has them behind it, and the load on them.
 import { Agent, request } from 'node:http';
 import { askAgent } from '../../src/proxies/ask-agents.ts';
+import { writeCertificate } from './certificate.ts';
+import type { TestCertificate } from './certificate.ts';
 import { aFolder } from './folder.ts';
 import { NodeProcess } from './node-process.ts';
 import { freePort } from './proxy-process.ts';
@@ -33,15 +35,19 @@ export async function threePlaces(): Promise<Place[]> {
 export interface NodesWish {
   readonly weights?: readonly number[];
   readonly heartbeatUrl?: string | undefined;
+  /** One for each node. */
+  readonly certificates?: readonly TestCertificate[];
 }
 
 export async function startNodes(
   places: readonly Place[],
-  { weights = [1, 1, 1], heartbeatUrl }: NodesWish = {},
+  { weights = [1, 1, 1], heartbeatUrl, certificates = [] }: NodesWish = {},
 ): Promise<Nodes> {
   await using opening = new AsyncDisposableStack();
   const started = places.map(async ({ api, agent }, index) => {
     const folder = await aFolder();
+    const own = certificates[index];
+    const paths = own && (await writeCertificate(folder.path, own));
     const node = await NodeProcess.start({
       dataDir: folder.path,
       settings: {
@@ -55,6 +61,7 @@ export async function startNodes(
         'pow.cpu-budget': budgets[index] ?? 1,
         'network.name': 'midge-test',
         'network.min-pow-score': minPowScore,
+        ...(paths && { 'api.tls.cert-file': paths.certFile, 'api.tls.key-file': paths.keyFile }),
         ...(heartbeatUrl === undefined ? {} : { 'api.heartbeat-url': heartbeatUrl }),
       },
     });

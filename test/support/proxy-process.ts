@@ -57,6 +57,8 @@ export interface ProxyWish {
   readonly nodes: readonly string[];
   readonly agents: readonly string[];
   readonly port: number;
+  /** Where the nodes have TLS, from these authorities and with this name. */
+  readonly tls?: { readonly caFile: string; readonly name: string } | undefined;
 }
 
 export interface ProxyProcess extends AsyncDisposable {
@@ -68,9 +70,17 @@ export interface ProxyProcess extends AsyncDisposable {
 }
 
 /** Starts it and waits until it takes connections. */
-export async function startProxy({ kind, nodes, agents, port }: ProxyWish): Promise<ProxyProcess> {
+export async function startProxy({
+  kind,
+  nodes,
+  agents,
+  port,
+  tls,
+}: ProxyWish): Promise<ProxyProcess> {
   const folder = await aFolder();
-  const words = ['--nodes', nodes.join(), '--agents', agents.join()];
+  const places = nodes.map((node) => (tls === undefined ? node : `https://${node}`));
+  const known = tls === undefined ? [] : ['--ca', tls.caFile, '--node-name', tls.name];
+  const words = ['--nodes', places.join(), '--agents', agents.join(), ...known];
   const config = execFileSync(
     process.execPath,
     ['bin/midge.js', 'proxy', kind, ...words, '--listen', `127.0.0.1:${port}`],
@@ -113,7 +123,7 @@ const frames: Readonly<Record<ProxyKind, Frame>> = {
   'nginx-lua': (folder, config) => nginxFrame(folder, config, ['ndk_http', 'ngx_http_lua']),
   apache: async (folder, config) => {
     const names =
-      'mpm_event authz_core authz_host proxy proxy_http proxy_balancer proxy_hcheck slotmem_shm lbmethod_heartbeat lbmethod_bybusyness heartmonitor rewrite';
+      'mpm_event authz_core authz_host proxy proxy_http proxy_balancer proxy_hcheck slotmem_shm lbmethod_heartbeat lbmethod_bybusyness heartmonitor rewrite ssl';
     const main = [
       'ServerRoot /usr/lib/apache2',
       ...names.split(' ').map((name) => `LoadModule ${name}_module modules/mod_${name}.so`),
