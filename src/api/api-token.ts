@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import { blake2b256 } from '../protocol/hash.ts';
-import type { Grant, GrantOf } from './scopes.ts';
+import type { Grant } from './scopes.ts';
 import { openSecret } from './secret-file.ts';
 
 const owner: Grant = { scopes: new Set(['admin']), tokenId: 'owner' };
@@ -11,14 +11,16 @@ export function apiTokenPath(dataDir: string): string {
   return join(dataDir, 'api.token');
 }
 
+/** Undefined for every other token. */
+export type OwnerOf = (token: string) => Grant | undefined;
+
 /** Reads the token or makes it. Throws TOKEN_FILE_INVALID. */
-export async function openApiToken(dataDir: string): Promise<GrantOf> {
+export async function openApiToken(dataDir: string): Promise<OwnerOf> {
   return ownerBy(await openSecret(apiTokenPath(dataDir)));
 }
 
 /** Compared by their hashes, so that the time it takes tells nothing. */
-function ownerBy(token: string): GrantOf {
+function ownerBy(token: string): OwnerOf {
   const wanted = blake2b256(Buffer.from(token));
-  return (given) =>
-    Promise.resolve(timingSafeEqual(blake2b256(Buffer.from(given)), wanted) ? owner : undefined);
+  return (given) => (timingSafeEqual(blake2b256(Buffer.from(given)), wanted) ? owner : undefined);
 }

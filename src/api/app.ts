@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import cors from '@fastify/cors';
-import type { FastifyCorsOptions } from '@fastify/cors';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify } from 'fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -20,7 +19,7 @@ import { makeHttpServer } from './http-server.ts';
 import type { Limits } from './limits.ts';
 import { makePipelineLimit } from './pipelining.ts';
 import { problemOf } from './problem.ts';
-import { addRateLimit } from './rate.ts';
+import { makeRateLimit } from './rate.ts';
 import type { RateDeps } from './rate.ts';
 import { makeEndRevoked } from './revocation.ts';
 import { problems } from './route.ts';
@@ -33,7 +32,8 @@ import type { ShedDeps } from './shedding.ts';
 const corsOptions = {
   origin: '*',
   methods: ['GET', 'HEAD', 'POST', 'DELETE'],
-  exposedHeaders: ['location', 'retry-after', 'x-midge-spare', 'x-request-id'],
+  // One text, as it is sent with every answer.
+  exposedHeaders: 'location, retry-after, x-midge-spare, x-request-id',
   maxAge: 86_400,
   strictPreflight: false,
   // Answered below, after it was counted.
@@ -102,10 +102,6 @@ export function makeApp(deps: AppDeps): ApiServer {
   return app;
 }
 
-/** Routes for the owner are told to no web page. */
-const noCors = { origin: false };
-type CorsDone = (error: Error | null, options: FastifyCorsOptions) => void;
-
 /** Else the general answer to preflights would let web pages in. */
 function addPreflight(app: ApiServer, url: string): void {
   if (app.hasRoute({ method: 'OPTIONS', url })) return;
@@ -126,22 +122,23 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
   const { bind, stopping, access, limits, log, onAnswer } = deps;
   app.addHook('onRoute', (route) => {
     checkRoute(route);
-    if (route.config?.scope === 'admin' && route.method !== 'OPTIONS') addPreflight(app, route.url);
+    if (route.config?.scope !== 'admin') return;
+    // Routes for the owner are told to no web page.
+    route.config.cors = false;
+    if (route.method !== 'OPTIONS') addPreflight(app, route.url);
   });
   addGates(app, makeHolderOf(deps.clientOf));
-  app.addHook('onRequest', makePipelineLimit());
   app.addHook('onRequest', (request, reply, done) => {
+    request.declared = request.routeOptions.config;
     void reply.header('x-request-id', request.id);
     done();
   });
+  app.addHook('onRequest', makePipelineLimit());
   app.addHook('onRequest', refuseManyHeaders(limits));
   if (bind.isLoopback) app.addHook('onRequest', refuseForeignHosts(bind));
-  void app.register(cors, {
-    delegator: ({ routeOptions: { config } }: FastifyRequest, done: CorsDone) =>
-      done(null, config.scope === 'admin' ? noCors : corsOptions),
-  });
+  void app.register(cors, corsOptions);
   app.addHook('onRequest', makeIdentify(access));
-  addRateLimit(app, deps);
+  app.addHook('onRequest', makeRateLimit(deps));
   app.addHook('onRequest', answerPreflight);
   app.addHook('onRequest', makeShed(deps));
   app.addHook('onRequest', (request, _reply, done) => {
@@ -151,8 +148,9 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
   app.addHook('onRequest', authorize);
   app.addHook('onRequest', makeEndRevoked(deps));
   if (onAnswer !== undefined) {
-    app.addHook('onResponse', ({ method, is404, routeOptions }, reply, done) => {
-      const route = is404 ? 'unknown' : (routeOptions.url ?? 'unknown');
+    app.addHook('onResponse', ({ method, declared }, reply, done) => {
+      // Without a URL where no route was found.
+      const route = declared.url ?? 'unknown';
       onAnswer({ method, route, status: reply.statusCode, durationMs: reply.elapsedTime });
       done();
     });
@@ -161,11 +159,11 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
 }
 
 function answerPreflight(
-  { method, routeOptions: { config } }: FastifyRequest,
+  { method, declared }: FastifyRequest,
   reply: FastifyReply,
   done: () => void,
 ): void {
-  if (method === 'OPTIONS' && config.scope !== 'admin')
+  if (method === 'OPTIONS' && declared.scope !== 'admin')
     void reply.code(204).header('content-length', '0').send();
   else done();
 }

@@ -23,28 +23,39 @@ export function makeClientOf(ofAddress: AddressOf): ClientOf {
  */
 export function makeAddressOf(trustedProxies: readonly string[] = []): AddressOf {
   const trusted = networksOf(trustedProxies);
-  return ({ socket, headers }) => {
-    let client = addressOf(socket.remoteAddress ?? '');
-    const entries = String(headers['x-forwarded-for'] ?? '').split(',');
-    while (client !== undefined && trusted.check(client.text, client.family)) {
+  const isTrusted = ({ text, family }: Address): boolean => trusted.check(text, family);
+  const ofChain = remembering((chain) => {
+    const entries = chain.split(',');
+    let client = addressOf(entries.pop() ?? '');
+    while (client !== undefined && isTrusted(client)) {
       const before = addressOf(entries.pop() ?? '');
       if (before === undefined) break;
       client = before;
     }
     return client === undefined ? 'unknown' : subscriberOf(client);
+  });
+  const isProxy = remembering((remoteAddress) => {
+    const address = addressOf(remoteAddress);
+    return address !== undefined && isTrusted(address);
+  });
+  return ({ socket: { remoteAddress = '' }, headers }) => {
+    const said = isProxy(remoteAddress) ? headers['x-forwarded-for'] : undefined;
+    return said === undefined
+      ? clientAt(remoteAddress)
+      : ofChain(`${String(said)},${remoteAddress}`);
   };
 }
 
 /** Whom a connection from this address counts for, whatever its requests say. */
-export function clientAt(remoteAddress: string): string {
+export const clientAt = remembering((remoteAddress: string): string => {
   const address = addressOf(remoteAddress);
   return address === undefined ? 'unknown' : subscriberOf(address);
-}
+});
 
-export function isLoopback(remoteAddress: string): boolean {
+export const isLoopback = remembering((remoteAddress: string): boolean => {
   const address = addressOf(remoteAddress);
   return address !== undefined && loopback.check(address.text, address.family);
-}
+});
 
 /** What proxies leave behind: then the other side is not the client. */
 const proxyHeaders = [
@@ -99,6 +110,23 @@ function networksOf(texts: readonly string[]): BlockList {
   return networks;
 }
 
+/** Of how many texts, and of which length: strangers write some of them. */
+const remembered = { count: 1_000, length: 200 };
+
+/** The same function, which looks at most texts once: every request of a connection asks the same. */
+function remembering<Answer extends string | boolean>(of: (text: string) => Answer) {
+  const answers = new Map<string, Answer>();
+  return (text: string): Answer => {
+    const known = answers.get(text);
+    if (known !== undefined) return known;
+    const answer = of(text);
+    if (text.length > remembered.length) return answer;
+    if (answers.size >= remembered.count) answers.clear();
+    answers.set(text, answer);
+    return answer;
+  };
+}
+
 interface Address {
   /** IPv6 written out: eight groups without leading zeros. */
   readonly text: string;
@@ -112,7 +140,8 @@ function addressOf(text: string): Address | undefined {
   const entry = text.trim();
   const parts = withPort.exec(entry);
   const address = (parts?.[1] ?? parts?.[2] ?? entry).replace(/%.*$/, '');
-  if (isIP(address) === 4) return { text: address, family: 'ipv4' };
+  // Put together anew: as a part of a header it would keep all 16 KiB of it in memory.
+  if (isIP(address) === 4) return { text: address.split('.').join('.'), family: 'ipv4' };
   return isIP(address) === 6 ? ipv6Of(address) : undefined;
 }
 

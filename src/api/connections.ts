@@ -3,7 +3,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { CutReason } from './counts.ts';
-import { ConnectionRate } from './connection-rate.ts';
+import { ClientRate } from './client-rate.ts';
 
 export interface ConnectionLimits {
   readonly maxConnections: number;
@@ -30,16 +30,18 @@ interface Connection {
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #deps: ConnectionsDeps;
-  readonly #rate: ConnectionRate;
+  readonly #rate: ClientRate;
   /** By the address and port of the other side: behind TLS a request has another socket object than its connection. */
   readonly #connections = new Map<string, Connection>();
+  /** Of those that asked before, by the socket of the request. */
+  readonly #ofSocket = new WeakMap<Socket, Connection>();
   /** In the order in which they came. */
   readonly #byClient = new Map<string, Set<Connection>>();
 
   constructor(limits: ConnectionLimits, deps: ConnectionsDeps) {
     this.#limits = limits;
     this.#deps = deps;
-    this.#rate = new ConnectionRate(limits.maxRequestsPerMinute);
+    this.#rate = new ClientRate(limits.maxRequestsPerMinute);
   }
 
   watch(server: Server): void {
@@ -48,8 +50,10 @@ export class Connections {
 
   /** Told of every request. */
   note(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#connections.get(placeOf(request.socket));
+    const { socket } = request;
+    const connection = this.#ofSocket.get(socket) ?? this.#connections.get(placeOf(socket));
     if (connection === undefined) return;
+    this.#ofSocket.set(socket, connection);
     connection.request = request;
     connection.response = response;
   }
@@ -80,7 +84,7 @@ export class Connections {
   /** Why a client gets no more of them. */
   #refusal(client: string, ownCount: number): CutReason | undefined {
     if (ownCount >= this.#limits.maxConnectionsPerClient) return 'client_connections';
-    return this.#rate.allows(client) ? undefined : 'client_rate';
+    return this.#rate.waitMs(client) === 0 ? undefined : 'client_rate';
   }
 
   /** Of the client that has most of them, but not of one that has fewer than the newcomer. */

@@ -8,6 +8,8 @@ import { Places } from './places.ts';
 import type { Place } from './places.ts';
 
 type Done = (error?: Error) => void;
+/** What an `onSend` hook is given after the request. */
+type SendRest = readonly [reply: unknown, payload: unknown, done: Done];
 
 interface Visit {
   readonly enter: () => void;
@@ -47,9 +49,10 @@ export class Gate {
   };
 
   /** An `onSend` hook: an answer that is made is only bytes, and whoever reads it slowly holds nobody up. */
-  readonly leave = async (request: FastifyRequest): Promise<void> => {
+  readonly leave = (request: FastifyRequest, ...[, , done]: SendRest): void => {
     const visit = this.#visits.get(request);
     if (visit !== undefined) this.#leave(visit);
+    done();
   };
 
   #leave(visit: Visit): void {

@@ -6,9 +6,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 export const maxPipelined = 16;
 
 /**
- * An `onRequest` hook, before all others. Node reads up to 64 KiB of requests at once and starts all of them before
- * it looks whether anybody reads answers: 40 connections with 500 searches each took 300 MB. Beyond the limit the
- * connection is ended, and what else had been read from it is dropped.
+ * An `onRequest` hook, before all that do work. Node reads up to 64 KiB of requests at once and starts all of them
+ * before it looks whether anybody reads answers: 40 connections with 500 searches each took 300 MB. Beyond the limit
+ * the connection is ended, and what else had been read from it is dropped.
  */
 export function makePipelineLimit() {
   const waiting = new WeakMap<Socket, number>();

@@ -14,8 +14,8 @@ type Done = () => void;
 /** An `onRequest` hook, after `authorize`. Where tokens cannot be checked now, they are checked the next time. */
 export function makeEndRevoked({ access, limits }: RevocationDeps) {
   const stranger = strangerOf(access.publicScopes);
-  return ({ headers, routeOptions }: FastifyRequest, { raw }: FastifyReply, done: Done): void => {
-    const { limit, scope = 'none' } = routeOptions.config;
+  return ({ headers, declared }: FastifyRequest, { raw }: FastifyReply, done: Done): void => {
+    const { limit, scope = 'none' } = declared;
     if (limit !== 'stream' || scope === 'none' || mayDo(stranger, scope)) return done();
     const token = tokenIn(headers);
     const recheck = async (): Promise<void> => {

@@ -20,10 +20,14 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: RouteScope;
     limit?: RouteLimit;
+    /** Of @fastify/cors: the answers of this route say nothing to web pages. */
+    cors?: false;
   }
   interface FastifyRequest {
     /** What the caller may do; set before any handler runs. */
     grant: Grant;
+    /** What its route declares. `routeOptions` says the same, but is put together anew whenever it is read. */
+    declared: FastifyRequest['routeOptions']['config'];
   }
 }
 
@@ -34,8 +38,8 @@ export interface Grant {
   readonly tokenId?: string | undefined;
 }
 
-/** Undefined when nobody is known by that token. */
-export type GrantOf = (token: string) => Promise<Grant | undefined>;
+/** Undefined when nobody is known by that token. Nothing is waited for where nothing has to be read or computed. */
+export type GrantOf = (token: string) => Grant | undefined | Promise<Grant | undefined>;
 
 export interface Access {
   readonly grantOf: GrantOf;
@@ -57,7 +61,7 @@ export function checkRoute({ url, method, schema, config }: RouteOptions): void 
 
 type Done = (error?: Error) => void;
 
-/** An `onRequest` hook that fails no request; most callers have no token, and for them it does not wait. */
+/** An `onRequest` hook that fails no request; it waits only for tokens that were not asked for before. */
 export function makeIdentify({ grantOf, publicScopes }: Access) {
   const stranger = strangerOf(publicScopes);
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
@@ -72,14 +76,16 @@ export function makeIdentify({ grantOf, publicScopes }: Access) {
       request.grant = known ?? stranger;
       done();
     };
-    grantOf(tokenIn(request.headers)).then(know, done);
+    const known = grantOf(tokenIn(request.headers));
+    if (known instanceof Promise) known.then(know, done);
+    else know(known);
   };
 }
 
 /** An `onRequest` hook, after `makeIdentify`. Fails with TOKEN_MISSING, TOKEN_INVALID, SCOPE_MISSING. */
 export function authorize(request: FastifyRequest, _reply: unknown, done: Done): void {
-  const { grant, headers, routeOptions } = request;
-  const needed = routeOptions.config.scope;
+  const { grant, headers, declared } = request;
+  const needed = declared.scope;
   if (needed === undefined || needed === 'none' || mayDo(grant, needed)) done();
   else if (grant.tokenId !== undefined) done(scopeMissing(needed));
   else
@@ -107,7 +113,7 @@ export function demand(grant: Grant, scope: Scope): void {
 
 /** Empty where there is none, which nobody is known by. */
 export function tokenIn({ authorization = '' }: FastifyRequest['headers']): string {
-  return /^Bearer +(?<token>[!-~]{1,2048})$/i.exec(authorization)?.groups?.['token'] ?? '';
+  return /^Bearer +([!-~]{1,2048})$/i.exec(authorization)?.[1] ?? '';
 }
 
 function tokenMissing(needed: Scope): TangleError {

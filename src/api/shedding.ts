@@ -36,9 +36,10 @@ export function refuseManyHeaders({ headerCount }: Pick<Limits, 'headerCount'>) 
 /** An `onRequest` hook: health answers always, and so does the node to its owner. */
 export function makeShed({ limits, lateMs }: ShedDeps) {
   const { maxEventLoopDelayMs } = limits;
-  return ({ grant, routeOptions }: FastifyRequest, _reply: unknown, done: Done): void => {
+  return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const isLate = maxEventLoopDelayMs > 0 && lateMs() > maxEventLoopDelayMs;
-    if (!isLate || routeOptions.config.limit === 'probe' || mayDo(grant, 'admin')) return done();
+    const { limit } = request.declared;
+    if (!isLate || limit === 'probe' || mayDo(request.grant, 'admin')) return done();
     const details = { retryAfterSeconds: retryLateSeconds };
     done(new TangleError('OVERLOADED', undefined, { details }));
   };

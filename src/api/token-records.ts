@@ -24,7 +24,7 @@ const fileSchema = Type.Object({ tokens: Type.Array(recordSchema) });
 
 export class TokenRecords {
   readonly #path: string;
-  #records: readonly TokenRecord[] = [];
+  #records: ReadonlyMap<string, TokenRecord> = new Map();
   #stamp: string | undefined;
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -34,12 +34,13 @@ export class TokenRecords {
 
   /** Throws TOKEN_FILE_INVALID. */
   async all(): Promise<readonly TokenRecord[]> {
-    const stamp = stampOf(this.#path);
-    if (stamp !== this.#stamp) {
-      this.#records = await readRecords(this.#path);
-      this.#stamp = stamp;
-    }
-    return this.#records;
+    return [...(await this.#read()).values()];
+  }
+
+  /** At once as long as the file is as it was. Throws TOKEN_FILE_INVALID. */
+  find(id: string): TokenRecord | undefined | Promise<TokenRecord | undefined> {
+    if (stampOf(this.#path) === this.#stamp) return this.#records.get(id);
+    return this.#read().then((records) => records.get(id));
   }
 
   /** One change after the other, each from what the file holds then. */
@@ -47,6 +48,16 @@ export class TokenRecords {
     const changed = this.#changeAfter(this.#lastChange, edit);
     this.#lastChange = changed.catch(() => undefined);
     return changed;
+  }
+
+  async #read(): Promise<ReadonlyMap<string, TokenRecord>> {
+    const stamp = stampOf(this.#path);
+    if (stamp !== this.#stamp) {
+      const records = await readRecords(this.#path);
+      this.#records = new Map(records.map((record) => [record.id, record]));
+      this.#stamp = stamp;
+    }
+    return this.#records;
   }
 
   async #changeAfter(before: Promise<unknown>, edit: Edit): Promise<void> {

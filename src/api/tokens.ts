@@ -7,6 +7,7 @@ import type { CryptoKey } from 'jose';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import { openApiToken } from './api-token.ts';
+import type { OwnerOf } from './api-token.ts';
 import type { Grant, GrantOf, Scope } from './scopes.ts';
 import { openSecret } from './secret-file.ts';
 import { TokenRecords } from './token-records.ts';
@@ -55,14 +56,14 @@ export class Tokens {
   readonly #key: CryptoKey;
   readonly #records: TokenRecords;
   readonly #clock: Clock;
-  readonly #ownerOf: GrantOf;
+  readonly #ownerOf: OwnerOf;
   /** The id in each token whose signature was found good. Only its record tells whether it counts. */
   readonly #signed = new Map<string, string>();
 
   constructor(
     key: CryptoKey,
     records: TokenRecords,
-    { clock, ownerOf }: TokensDeps & { readonly ownerOf: GrantOf },
+    { clock, ownerOf }: TokensDeps & { readonly ownerOf: OwnerOf },
   ) {
     this.#key = key;
     this.#records = records;
@@ -109,29 +110,31 @@ export class Tokens {
     });
   }
 
-  readonly grantOf: GrantOf = async (token) =>
-    (await this.#ownerOf(token)) ?? (await this.#given(token));
+  /** Whoever asks often asks with the same token: the 18 us for its signature are spent once. */
+  readonly grantOf: GrantOf = (token) => {
+    const id = this.#signed.get(token);
+    if (id === undefined) return this.#ownerOf(token) ?? this.#newcomer(token);
+    const record = this.#records.find(id);
+    return record instanceof Promise
+      ? record.then((found) => this.#grantBy(found))
+      : this.#grantBy(record);
+  };
 
-  async #given(token: string): Promise<Grant | undefined> {
-    const id = await this.#idOf(token);
-    if (id === undefined) return undefined;
-    const record = (await this.#records.all()).find((each) => each.id === id);
-    if (record === undefined || record.expiresAtMs <= this.#clock.now()) return undefined;
-    return { scopes: new Set(record.scopes), tokenId: record.id };
-  }
-
-  /** Undefined for what we have not signed. Whoever asks often asks with the same token: 18 us are spent once. */
-  async #idOf(token: string): Promise<string | undefined> {
-    const signed = this.#signed.get(token);
-    if (signed !== undefined) return signed;
+  async #newcomer(token: string): Promise<Grant | undefined> {
     const id = await this.#verify(token);
     if (id === undefined) return undefined;
     const [oldest = ''] = this.#signed.keys();
     if (this.#signed.size >= tokenLimits.count) this.#signed.delete(oldest);
     this.#signed.set(token, id);
-    return id;
+    return this.#grantBy(await this.#records.find(id));
   }
 
+  #grantBy(record: TokenRecord | undefined): Grant | undefined {
+    if (record === undefined || record.expiresAtMs <= this.#clock.now()) return undefined;
+    return { scopes: new Set(record.scopes), tokenId: record.id };
+  }
+
+  /** Undefined for what we have not signed. */
   async #verify(token: string): Promise<string | undefined> {
     try {
       const { payload } = await jwtVerify(token, this.#key, {

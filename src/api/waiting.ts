@@ -5,7 +5,7 @@ import { TangleError } from '../errors.ts';
 import { openAddress } from './address.ts';
 import type { AddressOptions, ApiAddress } from './address.ts';
 import { isOwnProgram, makeAddressOf } from './clients.ts';
-import { ConnectionRate } from './connection-rate.ts';
+import { ClientRate } from './client-rate.ts';
 import type { ApiCounts } from './counts.ts';
 import { defaultLimits } from './limits.ts';
 import { problemOf } from './problem.ts';
@@ -23,14 +23,14 @@ export async function openWaiting(
 ): Promise<ApiAddress> {
   const address = await openAddress(options, counts);
   const { trustedProxies, maxRequestsPerMinute } = { ...defaultLimits, ...options };
-  const rate = new ConnectionRate(maxRequestsPerMinute);
+  const rate = new ClientRate(maxRequestsPerMinute);
   const addressOf = makeAddressOf(trustedProxies);
   address.answerWith((request, response) => {
     address.connections.note(request, response);
     response.setHeader('connection', 'close');
     response.setHeader('access-control-allow-origin', '*');
     if (tellHealth(request, response, progress())) return;
-    const isAllowed = isOwnProgram(request) || rate.allows(addressOf(request));
+    const isAllowed = isOwnProgram(request) || rate.waitMs(addressOf(request)) === 0;
     const error = isAllowed
       ? new TangleError('STARTING', `${progress()} Try again in a moment.`)
       : new TangleError('RATE_LIMITED');

@@ -37,6 +37,21 @@ describe('a client that connects by itself', () => {
   });
 });
 
+it('clients are told apart however many there are, and a text is believed from proxies only', () => {
+  const addressOf = makeAddressOf(['10.0.0.0/8']);
+  const numbers = Array.from(
+    { length: 2_500 },
+    (_, number) => `198.18.${number >> 8}.${number & 255}`,
+  );
+  for (const _ of ['for the first time', 'again']) {
+    expect(numbers.map((number) => addressOf(from('10.0.0.1', number)))).toEqual(numbers);
+    expect(numbers.map((number) => addressOf(from(number, '203.0.113.7')))).toEqual(numbers);
+    expect(addressOf(from('10.0.0.1', `${'junk, '.repeat(100)}203.0.113.7`))).toBe('203.0.113.7');
+    expect(addressOf(from('10.0.0.1', 'junk'))).toBe('10.0.0.1');
+    expect(addressOf(from('10.0.0.2', 'junk'))).toBe('10.0.0.2');
+  }
+});
+
 describe('who holds something for long', () => {
   const holderOf = makeHolderOf(makeClientOf(makeAddressOf(['10.0.0.0/8', '127.0.0.1'])));
   const stranger = { scopes: new Set<Scope>() };

@@ -14,50 +14,54 @@ function aVisitor(gate: Gate, client?: string) {
   gate.enter(request, { raw } as unknown as FastifyReply, (error) => {
     told.push(error === undefined ? 'in' : ((error as { code?: string }).code ?? 'failed'));
   });
-  return { told, leave: () => gate.leave(request), vanish: () => raw.emit('close') };
+  return {
+    told,
+    leave: () => gate.leave(request, undefined, undefined, () => undefined),
+    vanish: () => raw.emit('close'),
+  };
 }
 
 const aGate = (limit: Throughput): Gate =>
   new Gate(limit, (request) => (request as unknown as { client?: string }).client);
 
 describe('a gate', () => {
-  it('lets one client fill no more than a quarter of the places to wait', async () => {
+  it('lets one client fill no more than a quarter of the places to wait', () => {
     const gate = aGate({ atOnce: 1, waiting: 8 });
     const [first, ...waiting] = ['a', 'a', 'a'].map((client) => aVisitor(gate, client));
     expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
     const other = aVisitor(gate, 'b');
     expect(other.told).toEqual([]);
     // Who is let in, and who goes away, makes room for another of its client.
-    await first!.leave();
+    first!.leave();
     waiting[1]!.vanish();
     const again = [aVisitor(gate, 'a'), aVisitor(gate, 'a')];
     expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
-    await waiting[0]!.leave();
-    await other.leave();
-    await again[0]!.leave();
+    waiting[0]!.leave();
+    other.leave();
+    again[0]!.leave();
     expect([other, ...again].map(({ told }) => told)).toEqual([['in'], ['in'], ['in']]);
   });
 
-  it('lets in so many at once, others after them in order, and refuses the rest', async () => {
+  it('lets in so many at once, others after them in order, and refuses the rest', () => {
     const gate = aGate({ atOnce: 2, waiting: 2 });
     const visitors = Array.from({ length: 5 }, () => aVisitor(gate));
     const told = () => visitors.map((visitor) => visitor.told);
     expect(told()).toEqual([['in'], ['in'], [], [], ['ROUTE_BUSY']]);
-    await visitors[1]!.leave();
+    visitors[1]!.leave();
     expect(told()).toEqual([['in'], ['in'], ['in'], [], ['ROUTE_BUSY']]);
-    await visitors[0]!.leave();
+    visitors[0]!.leave();
     expect(told()[3]).toEqual(['in']);
   });
 
-  it('counts nobody out twice, answered and closed', async () => {
+  it('counts nobody out twice, answered and closed', () => {
     const gate = aGate({ atOnce: 1, waiting: 2 });
     const [first, second, third] = [aVisitor(gate), aVisitor(gate), aVisitor(gate)];
-    await first.leave();
+    first.leave();
     first.vanish();
     expect([second.told, third.told]).toEqual([['in'], []]);
   });
 
-  it('forgets who goes away while it waits', async () => {
+  it('forgets who goes away while it waits', () => {
     const gate = aGate({ atOnce: 1, waiting: 1 });
     const [first, second] = [aVisitor(gate), aVisitor(gate)];
     second.vanish();

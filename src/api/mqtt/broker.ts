@@ -12,7 +12,7 @@ import { defaultLimits } from '../limits.ts';
 import { Places } from '../places.ts';
 import type { Place } from '../places.ts';
 import { strangerOf } from '../scopes.ts';
-import type { Access, Grant } from '../scopes.ts';
+import type { Access, Grant, GrantOf } from '../scopes.ts';
 import { GuardedConnection } from './connection.ts';
 import { CutOff, cutOffReasons, tooManySubscriptions } from './packet-guard.ts';
 import type { CutOffReason } from './packet-guard.ts';
@@ -176,7 +176,7 @@ export class MqttBroker implements AsyncDisposable {
       return undefined;
     }
     if (token === undefined || token === '') return refusal(5, 'a token is needed');
-    const grant = await grantOf(token).catch(() => 'unavailable' as const);
+    const grant = await checked(grantOf, token);
     if (grant === 'unavailable') return refusal(3, 'tokens cannot be checked');
     if (grant === undefined) return refusal(4, 'the token is not known');
     if (!mayRead(grant)) return refusal(5, 'the token has not the scope read');
@@ -252,6 +252,17 @@ function bare(packet: ConnectPacket): Error | null {
   packet.clean = true;
   delete packet.will;
   return null;
+}
+
+async function checked(
+  grantOf: GrantOf,
+  token: string,
+): Promise<Grant | 'unavailable' | undefined> {
+  try {
+    return await grantOf(token);
+  } catch {
+    return 'unavailable';
+  }
 }
 
 /** `returnCode` as in MQTT 3.1.1: 3 unavailable, 4 bad user name or password, 5 not authorized. */

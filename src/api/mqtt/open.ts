@@ -1,7 +1,7 @@
 // MQTT as a whole: the broker, and the ports of its own that the owner asked for.
 import { TangleError } from '../../errors.ts';
 import { makeHolderAt } from '../clients.ts';
-import { ConnectionRate } from '../connection-rate.ts';
+import { ClientRate } from '../client-rate.ts';
 import type { Limits } from '../limits.ts';
 import type { Place } from '../places.ts';
 import { MqttBroker } from './broker.ts';
@@ -50,10 +50,10 @@ export function makeEnter(
   { trustedProxies, maxRequestsPerMinute }: DoorOptions,
 ): (remoteAddress: string) => Place | TangleError {
   const holderAt = makeHolderAt(trustedProxies);
-  const rate = new ConnectionRate(maxRequestsPerMinute);
+  const rate = new ClientRate(maxRequestsPerMinute);
   return (remoteAddress) => {
     const holder = holderAt(remoteAddress);
-    if (holder === undefined || rate.allows(holder)) return broker.enter(holder);
+    if (holder === undefined || rate.waitMs(holder) === 0) return broker.enter(holder);
     broker.countRefused('connection_rate');
     return new TangleError('RATE_LIMITED');
   };
