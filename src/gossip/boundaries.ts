@@ -13,7 +13,10 @@ const pointsPerBatch = 1_024;
 const abandonedMs = 24 * 3_600_000;
 
 export interface BoundariesDeps {
-  readonly store: Pick<Store, 'adoptEntryPoints' | 'releaseEntryPoints' | 'lastSeq'>;
+  readonly store: Pick<
+    Store,
+    'adoptEntryPoints' | 'dropEmptyBoundary' | 'releaseEntryPoints' | 'lastSeq'
+  >;
   readonly cursors: Cursors;
   /** What is solid has changed without a message; what stands up to that seq is no tip any more. */
   readonly onChanged: (tipFloorSeq: number) => void;
@@ -49,6 +52,8 @@ export class Boundaries {
     this.#mustRelease = true;
     cursors.openBoundary(peerId, clock.now());
     cursors.tipFloorSeq = store.lastSeq;
+    // Another neighbour's, who left before it sent a message: its ids would count as messages that are here.
+    await store.dropEmptyBoundary();
     for (let from = 0; from < adopted.length; from += pointsPerBatch) {
       await store.adoptEntryPoints(adopted.slice(from, from + pointsPerBatch));
     }

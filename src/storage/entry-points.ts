@@ -61,6 +61,15 @@ export function adoptedPoints(
   );
 }
 
+/** What is held while the log has no message. The genesis stays: without a boundary the Tangle begins there. */
+export function heldInVain(log: Pick<Log, 'entryPoints' | 'countFrom'>): EntryPointChanges {
+  if (log.countFrom(0) > 0) return new Map();
+  const held = [...log.entryPoints].filter(([, { isHeld }]) => isHeld);
+  return new Map(
+    held.map(([key, point]) => [key, key === genesisKey ? { ...point, isHeld: false } : undefined]),
+  );
+}
+
 /** Nothing when none was held: a log that was never cut keeps its genesis. */
 export function releasedPoints(
   log: KnownPoints,

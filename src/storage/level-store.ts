@@ -12,7 +12,7 @@ import { cutOne } from './cut.ts';
 import type { Turns } from './cut.ts';
 import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
 import type { WriteFailure } from './database.ts';
-import { adoptedPoints, releasedPoints } from './entry-points.ts';
+import { adoptedPoints, heldInVain, releasedPoints } from './entry-points.ts';
 import { Holds } from './holds.ts';
 import { idText } from './layout.ts';
 import { MissedPins } from './missed-pins.ts';
@@ -150,8 +150,7 @@ export class LevelStore implements Store {
   }
 
   seqBeforeNewest(count: number): number {
-    const { log } = this.#shelves;
-    return log.seqBeforeNewest(count, log.lastSeq);
+    return this.#shelves.log.seqBeforeNewest(count, this.lastSeq);
   }
 
   seqOlderThan(timeMs: number): Promise<number> {
@@ -189,10 +188,13 @@ export class LevelStore implements Store {
     return this.#write(({ log }) => log.changeEntryPoints(adoptedPoints(log, points)));
   }
 
+  dropEmptyBoundary(): Promise<void> {
+    return this.#write(({ log }) => log.changeEntryPoints(heldInVain(log)));
+  }
+
   releaseEntryPoints(): Promise<void> {
-    return this.#write(({ log }) =>
-      log.changeEntryPoints(releasedPoints(log, (key) => this.#holds.has(key))),
-    );
+    const isKept = (key: string): boolean => this.#holds.has(key);
+    return this.#write(({ log }) => log.changeEntryPoints(releasedPoints(log, isKept)));
   }
 
   /** In the order of the calls. Whatever waits behind a failed write fails too. */

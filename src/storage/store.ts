@@ -180,6 +180,8 @@ export interface Store extends AsyncDisposable {
   readEntryPoints(page: IdPage): Promise<readonly StandingPoint[]>;
   /** The boundary of a log that is taken over: these count as solid and stay until they are released. */
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void>;
+  /** Of a boundary that was adopted, and above which nothing was read yet: nothing stands on it. */
+  dropEmptyBoundary(): Promise<void>;
   /**
    * The catch-up has ended: of all entry points, those that messages named and none needs any more go, and the
    * genesis. What nobody has named yet stays: it may be a tip.

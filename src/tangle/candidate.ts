@@ -38,12 +38,15 @@ export interface Times {
  * when its first child that is not lazy became solid more than `maxParentAgeMs` ago. Lazy children do
  * not count: they retire no tip, so a tip that only they name is still a tip, and a tip is never stale.
  */
-export function isLazyChild(
-  parents: readonly ParentFacts[],
+export function isLazyChild(parents: readonly ParentFacts[], times: Times): boolean {
+  return parents.some((parent) => parent.isLazy || isStale(parent, times));
+}
+
+/** Whether its first child that is not lazy came too long ago for it to be named now. */
+export function isStale(
+  { firstChildMs = Infinity }: Pick<ParentFacts, 'firstChildMs'>,
   { nowMs, maxParentAgeMs, awaySinceMs = [] }: Times,
 ): boolean {
-  return parents.some(({ isLazy, firstChildMs = Infinity }) => {
-    const untilMs = awaySinceMs.find((sinceMs) => firstChildMs <= sinceMs) ?? nowMs;
-    return isLazy || untilMs - firstChildMs > maxParentAgeMs;
-  });
+  const untilMs = awaySinceMs.find((sinceMs) => firstChildMs <= sinceMs) ?? nowMs;
+  return untilMs - firstChildMs > maxParentAgeMs;
 }

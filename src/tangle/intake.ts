@@ -18,6 +18,7 @@ import type { Outcome } from './outcome.ts';
 import { ParentBook } from './parents.ts';
 import { FairQueue } from './queue.ts';
 import type { QueueLimits, Source } from './queue.ts';
+import { Replays } from './replays.ts';
 import { pendingCandidate, restorePending, tipsFromLog } from './restore.ts';
 import { Solidifier } from './solidifier.ts';
 import type { PendingLimits, Plan } from './solidifier.ts';
@@ -61,6 +62,7 @@ export class Intake implements AsyncDisposable {
   readonly #deps: IntakeDeps;
   readonly #queue: FairQueue<Ticket>;
   readonly #solidifier: Solidifier;
+  readonly #replays = new Replays();
   readonly #counts: OutcomeCounts = { accepted: 0, known: 0, pending: 0, rejected: 0, busy: 0 };
   #running: Promise<void> = Promise.resolve();
   #isRunning = false;
@@ -202,7 +204,7 @@ export class Intake implements AsyncDisposable {
       load: (ids) => this.#loadPending(ids, book),
       maxFreed,
     });
-    await this.#storeSolid(plan, book);
+    await this.#storeSolid(plan, tickets, book);
     await this.#forget(plan.orphaned);
     for (const { key, id } of plan.solid) tickets.settle(key, { kind: 'accepted', id });
     await this.#holdBlocked(plan.blocked, tickets, book);
@@ -217,9 +219,9 @@ export class Intake implements AsyncDisposable {
     return examined.filter((candidate) => {
       // Whoever asks for a message that was pruned wants to read it again; a neighbour only says that it has it.
       const { id, key } = candidate;
-      const isKnown = tickets.isOnlyOfPeers(key)
-        ? book.isSolid(key)
-        : book.isStored(key) || this.#deps.store.isKept(id);
+      const isKnown = tickets.isOfClient(key)
+        ? book.isStored(key) || this.#deps.store.isKept(id)
+        : book.isSolid(key);
       if (isKnown) {
         tickets.settle(key, { kind: 'known', id });
         return false;
@@ -253,22 +255,27 @@ export class Intake implements AsyncDisposable {
     return loaded;
   }
 
-  async #storeSolid(plan: Plan, book: ParentBook): Promise<void> {
+  async #storeSolid(plan: Plan, tickets: TicketBook, book: ParentBook): Promise<void> {
     if (plan.solid.length === 0) return;
     const arrivalMs = this.#deps.clock.now();
     const { maxParentAgeMs } = this.#options;
     const times = { nowMs: arrivalMs, maxParentAgeMs, awaySinceMs: this.#deps.awaySinceMs?.() };
+    const { cutSeq } = this.#deps.store;
     const records = plan.solid.map((candidate) => ({
       id: candidate.id,
       bytes: candidate.bytes,
       parents: candidate.message.parents,
       indexKey: indexKeyOf(candidate.message),
       arrivalMs,
+      isReplay:
+        cutSeq > 0 &&
+        !tickets.isOfClient(candidate.key) &&
+        book.isReplay(candidate, this.#replays, times),
       ...book.place(candidate, times),
     }));
     await this.#deps.store.append(records);
     this.#solidifier.commit(plan.solid);
-    this.#deps.tips.add(records.filter(({ hadChild }) => !hadChild));
+    this.#deps.tips.add(records.filter(({ hadChild, isReplay }) => !hadChild && !isReplay));
     this.#deps.announce?.(plan.solid);
   }
 

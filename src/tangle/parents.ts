@@ -4,11 +4,13 @@ import { messageIdHex } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import { isLazyChild } from './candidate.ts';
 import type { Candidate, Times } from './candidate.ts';
+import type { Replays } from './replays.ts';
 
 interface KnownParent {
   /** False for an entry point of which nothing but the id is here. */
   readonly isStored: boolean;
   readonly takesChildren: boolean;
+  readonly isPromised: boolean;
   readonly isLazy: boolean;
   firstChildMs: number | undefined;
 }
@@ -56,8 +58,13 @@ export class ParentBook implements Disposable {
       const fact = facts[position];
       if (fact !== undefined) {
         const { isLazy, firstChildMs, isClosed } = fact;
-        const takesChildren = !isClosed || isPromised[position] === true;
-        this.#known.set(key, { isStored: fact.seq > 0, takesChildren, isLazy, firstChildMs });
+        this.#known.set(key, {
+          isStored: fact.seq > 0,
+          takesChildren: !isClosed || isPromised[position] === true,
+          isPromised: isPromised[position] === true,
+          isLazy,
+          firstChildMs,
+        });
       }
     }
   }
@@ -82,7 +89,19 @@ export class ParentBook implements Disposable {
     if (!isLazy) for (const parent of parents) parent.firstChildMs ??= times.nowMs;
     // What comes again while only its id was left has the children it had.
     const firstChildMs = this.#known.get(candidate.key)?.firstChildMs;
-    this.#known.set(candidate.key, { isStored: true, takesChildren: true, isLazy, firstChildMs });
+    const here = { isStored: true, takesChildren: true, isPromised: false };
+    this.#known.set(candidate.key, { ...here, isLazy, firstChildMs });
     return { isLazy, hadChild: firstChildMs !== undefined };
+  }
+
+  /** Whether it was here before, and was pruned; asked before it is placed. Its parents are all in the book. */
+  isReplay({ key, parentKeys }: Candidate, replays: Replays, times: Times): boolean {
+    const parents = parentKeys.flatMap((parentKey) => {
+      const parent = this.#known.get(parentKey);
+      if (parent === undefined) return [];
+      const isPruned = !parent.isStored && !parent.isPromised;
+      return { ...parent, key: parentKey, isPruned };
+    });
+    return replays.note(key, parents, times);
   }
 }

@@ -65,8 +65,8 @@ export class TicketBook {
     return this.#byKey.get(key)?.find(({ source }) => isPeer(source))?.source;
   }
 
-  isOnlyOfPeers(key: string): boolean {
-    return this.#byKey.get(key)?.every(({ source }) => isPeer(source)) === true;
+  isOfClient(key: string): boolean {
+    return this.#byKey.get(key)?.some(({ source }) => !isPeer(source)) === true;
   }
 
   settle(key: string, outcome: Outcome): void {

@@ -3,7 +3,6 @@ import { hexOf } from '../../src/protocol/bytes.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
-import { intakeOptions } from '../support/tangle.ts';
 import type {
   BackwardsPage,
   CutSlice,
@@ -20,11 +19,9 @@ import type {
   StoredMessage,
 } from '../../src/storage/store.ts';
 
-/** As the door of each node has it. */
-const { maxParentAgeMs } = intakeOptions;
-
 export class MemoryStore implements Store {
   readonly logId: string;
+  readonly #maxParentAgeMs: number;
   readonly isNew = true;
   cutSeq = 0;
   /** The message with seq n stands at n - 1 - cutSeq. */
@@ -35,8 +32,10 @@ export class MemoryStore implements Store {
   readonly #held: string[] = [];
   readonly #pending = new Map<string, PendingRecord>();
 
-  constructor(logId: string) {
+  /** `maxParentAgeMs` as the door of the node has it. */
+  constructor(logId: string, maxParentAgeMs: number) {
     this.logId = logId;
+    this.#maxParentAgeMs = maxParentAgeMs;
     this.#addPoint({ id: genesisId, isLazy: false, firstChildMs: undefined });
   }
 
@@ -133,8 +132,9 @@ export class MemoryStore implements Store {
     return Math.max(this.cutSeq, this.lastSeq - count);
   }
 
-  seqOlderThan(): Promise<never> {
-    return Promise.reject(new Error('not simulated'));
+  seqOlderThan(beforeMs: number): Promise<number> {
+    const younger = this.#log.findIndex(({ arrivalMs }) => arrivalMs >= beforeMs);
+    return Promise.resolve(younger < 0 ? this.lastSeq : this.cutSeq + younger);
   }
 
   messagesAbove(): never {
@@ -182,7 +182,7 @@ export class MemoryStore implements Store {
   #recordOf(key: string, point: EntryPointRecord): StandingPoint {
     const firstChildMs = this.#firstChildMs.get(key);
     const [oldest] = this.cutSeq === 0 ? [] : this.#log;
-    const closedBeforeMs = (oldest?.arrivalMs ?? -Infinity) - maxParentAgeMs;
+    const closedBeforeMs = (oldest?.arrivalMs ?? -Infinity) - this.#maxParentAgeMs;
     const isOld = (firstChildMs ?? Infinity) < closedBeforeMs;
     return { ...point, firstChildMs, isClosed: !point.isHeld && (point.isLazy || isOld) };
   }
@@ -198,6 +198,13 @@ export class MemoryStore implements Store {
       if (point.firstChildMs !== undefined && !this.#firstChildMs.has(key)) {
         this.#firstChildMs.set(key, point.firstChildMs);
       }
+    }
+    return Promise.resolve();
+  }
+
+  dropEmptyBoundary(): Promise<void> {
+    for (const [key, { isHeld }] of this.messageCount > 0 ? [] : this.#points) {
+      if (isHeld && key !== messageIdHex(genesisId)) this.#points.delete(key);
     }
     return Promise.resolve();
   }

@@ -80,21 +80,46 @@ async function run(runSeed: number, count: number, hasCatchUp = true) {
   return { nodes, attached, logs, pending, tookMs };
 }
 
+interface Memory {
+  readonly maxParentAgeMs: number;
+  /** The time between two messages: of the first hundred, and of the next fifty. */
+  readonly everyMs: readonly [number, number];
+  /** What passes before they prune. */
+  readonly restMs: number;
+  /** Nothing younger is pruned. */
+  readonly minAgeMs: number;
+}
+
+const ample: Memory = {
+  maxParentAgeMs: 60_000,
+  everyMs: [500, 3_000],
+  restMs: 0,
+  minAgeMs: 120_000,
+};
+/** As where the size of the store asks for more than may go. */
+const scarce: Memory = {
+  maxParentAgeMs: 900_000,
+  everyMs: [200, 200],
+  restMs: 10_000,
+  minAgeMs: 0,
+};
+
 /** Nodes forget their oldest messages, each as many as it likes; then one comes late, and is stopped on the way. */
-async function runPruned(runSeed: number, count: number) {
-  const world = new World(runSeed, mild);
+async function runPruned(runSeed: number, count: number, memory: Memory) {
+  const world = new World(runSeed, mild, memory);
   const nodes = aNetwork(count, world);
   for (const node of nodes) await node.start();
   const old: string[] = [];
   for (let n = 0; n < 150; n++) {
     const id = await world.chance.pick(nodes).attach(`old ${n}`);
     if (id !== undefined) old.push(messageIdHex(id));
-    await world.advance(200);
+    await world.advance(memory.everyMs[n < 100 ? 0 : 1]);
   }
   await calm(nodes, world, old.length);
-  // What is approved is offered a while longer; nobody prunes what is so young.
-  await world.advance(10_000);
-  for (const node of nodes) await node.prune(world.chance.between(30, old.length));
+  await world.advance(memory.restMs);
+  for (const node of nodes) {
+    await node.prune(world.chance.between(30, old.length), memory.minAgeMs);
+  }
   const late = new SimNode(count, world);
   for (let n = 0; n < 3; n++) join(late, world.chance.pick(nodes));
   const all = [...nodes, late];
@@ -116,8 +141,10 @@ async function runPruned(runSeed: number, count: number) {
 
 describe('a network whose nodes have pruned', () => {
   it(`gives a node that comes late all that one of its neighbours has, and what comes to all (SIM_SEED=${seed})`, async () => {
-    const { all, late, old, fresh, logs, pending, entryPoints } = await runPruned(seed, 20);
+    const { all, late, old, fresh, logs, pending, entryPoints } = await runPruned(seed, 20, ample);
     expect(fresh).toHaveLength(40);
+    // They have pruned, and not all the same.
+    expect(new Set(all.map(({ store }) => store.cutSeq)).size).toBeGreaterThan(5);
     for (const log of logs) expect(log).toEqual(expect.arrayContaining(fresh));
     expect(logs[0]!.length).toBeLessThanOrEqual(old.length + fresh.length);
     // It begins where the log of the first one begins that it asked; of others it wants what is newer.
@@ -128,6 +155,12 @@ describe('a network whose nodes have pruned', () => {
     expect(waiting).toEqual([]);
     expect(entryPoints.filter(({ isHeld }) => isHeld)).toEqual([]);
     expect(all.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  it('builds on nothing that was pruned and comes again, also where the disk asked for more than may go', async () => {
+    // With this seed a node was sent what it had pruned, and offered that as a tip.
+    const { fresh, logs } = await runPruned(861_789_485, 20, scarce);
+    for (const log of logs) expect(log).toEqual(expect.arrayContaining(fresh));
   });
 });
 

@@ -37,7 +37,7 @@ export class SimNode {
   constructor(number: number, world: World) {
     this.number = number;
     this.#world = world;
-    this.store = new MemoryStore(world.chance.hex(16));
+    this.store = new MemoryStore(world.chance.hex(16), world.maxParentAgeMs);
   }
 
   get isUp(): boolean {
@@ -62,17 +62,20 @@ export class SimNode {
       },
       onRested: () => intake.tellWaiting(),
     });
-    const intake: Intake = new Intake(intakeOptions, {
-      ...common,
-      store: this.store,
-      tips,
-      verifyWork,
-      announce: (messages) => {
-        fetcher.arrived(messages.map(({ id }) => id));
-        this.#forward(messages);
+    const intake: Intake = new Intake(
+      { ...intakeOptions, maxParentAgeMs: world.maxParentAgeMs },
+      {
+        ...common,
+        store: this.store,
+        tips,
+        verifyWork,
+        announce: (messages) => {
+          fetcher.arrived(messages.map(({ id }) => id));
+          this.#forward(messages);
+        },
+        onMissing: (blocked) => fetcher.want(blocked),
       },
-      onMissing: (blocked) => fetcher.want(blocked),
-    });
+    );
     const file = {
       read: () => Promise.resolve(this.#cursorText),
       replace: (text: string) => Promise.resolve(void (this.#cursorText = text)),
@@ -117,10 +120,11 @@ export class SimNode {
     return outcome.kind === 'accepted' ? id : undefined;
   }
 
-  /** Keeps that many messages, and the tips. */
-  async prune(keptCount: number): Promise<void> {
+  /** Keeps that many messages, what is younger, and the tips. */
+  async prune(keptCount: number, minAgeMs: number): Promise<void> {
     const keepIds = this.#running?.tips.select(Infinity) ?? [];
-    await this.store.cut({ upToSeq: this.store.lastSeq - keptCount, keepIds });
+    const minAgeSeq = await this.store.seqOlderThan(this.#world.now() - minAgeMs);
+    await this.store.cut({ upToSeq: Math.min(this.store.lastSeq - keptCount, minAgeSeq), keepIds });
   }
 
   onMessage(sender: SimNode, bytes: Uint8Array): void {

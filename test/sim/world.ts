@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock, SetTimer } from '../../src/clock.ts';
 import type { SyncChannel } from '../../src/gossip/sync-channel.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
+import { intakeOptions } from '../support/tangle.ts';
 import { Chance } from './chance.ts';
 
 /** What happens within one step happens together. */
@@ -17,6 +18,10 @@ export interface Weather {
   readonly breaks: number;
 }
 
+export interface WorldOptions {
+  readonly maxParentAgeMs: number;
+}
+
 export class World implements Clock {
   readonly chance: Chance;
   readonly weather: Weather;
@@ -24,13 +29,15 @@ export class World implements Clock {
   isSplit = false;
   /** Without it, as among nodes of another make, there is only gossip. */
   hasCatchUp = true;
+  readonly maxParentAgeMs: number;
   #nowMs = startMs;
   readonly #agenda = new Map<number, Set<() => void>>();
   #workCount = 0;
 
-  constructor(seed: number, weather: Weather) {
+  constructor(seed: number, weather: Weather, { maxParentAgeMs }: WorldOptions = intakeOptions) {
     this.chance = new Chance(seed);
     this.weather = weather;
+    this.maxParentAgeMs = maxParentAgeMs;
   }
 
   now(): number {

@@ -317,6 +317,12 @@ describe('what is held', () => {
   });
 });
 
+const asPoint = ({ id }: { readonly id: MessageId }) => ({
+  id,
+  isLazy: false,
+  firstChildMs: undefined,
+});
+
 describe('a boundary that is taken over', () => {
   it('counts as solid over restarts and cuts, until it is released', async () => {
     await using folder = await aFolder();
@@ -346,6 +352,21 @@ describe('a boundary that is taken over', () => {
     await expectConsistent(store);
     await store.cut({ upToSeq: 3 });
     expect(await store.facts([needed.id])).toEqual([undefined]);
+  });
+
+  it('makes room for another one as long as nothing stands on it', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path);
+    const [first, second] = [aRecord(), aRecord()];
+    await store.adoptEntryPoints([asPoint(first)]);
+    await store.dropEmptyBoundary();
+    await store.adoptEntryPoints([asPoint(second)]);
+    const ids = [first.id, second.id, genesisId];
+    const isPoint = { isEntryPoint: true };
+    expect(await store.facts(ids)).toMatchObject([undefined, isPoint, isPoint]);
+    await store.append([aRecord({ parents: [second.id] })]);
+    await store.dropEmptyBoundary();
+    expect(await store.facts(ids)).toMatchObject([undefined, isPoint, isPoint]);
   });
 
   it('was none: releasing changes nothing', async () => {

@@ -1,6 +1,7 @@
 // The door while the past is cut off.
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import { compareBytes } from '../../src/protocol/bytes.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { HandClock } from '../support/clock.ts';
@@ -124,6 +125,39 @@ describe('the door, when messages were pruned', () => {
     expect(tangle.store.has(first.id)).toBe(true);
     expect(hexes(tangle.tips.all())).toEqual(tips);
     expect((await tangle.intake.submit(first.bytes, 'client')).kind).toBe('known');
+  });
+
+  it('offers nothing as a tip that was pruned and comes again, but all that is new', async () => {
+    await using folder = await aFolder();
+    const clock = new HandClock();
+    await using tangle = await openTestTangle({ dataDir: folder.path, clock });
+    const take = async ({ bytes }: TestMessage, source: 'client' | 'peer:a') => {
+      clock.advance(1_000);
+      expect((await tangle.intake.submit(bytes, source)).kind).toBe('accepted');
+    };
+    const chain = aChain(20);
+    for (const message of chain) await take(message, 'client');
+    const ends = [chain[9]!.id, chain[19]!.id].toSorted(compareBytes);
+    const newest = aMessage({ parents: ends, data: 'newest' });
+    await take(newest, 'client');
+    await tangle.store.cut({ upToSeq: 20 });
+    const isTip = ({ id }: TestMessage): boolean =>
+      hexes(tangle.tips.all()).includes(messageIdHex(id));
+    // Its parent had a child just before it was pruned.
+    const sibling = aMessage({ parents: [chain[19]!.id], data: 'sibling' });
+    await take(sibling, 'peer:a');
+    expect(isTip(sibling)).toBe(true);
+    clock.advance(10_000);
+    for (const again of chain.slice(10, 13)) {
+      await take(again, 'peer:a');
+      expect(isTip(again)).toBe(false);
+    }
+    const both = [chain[12]!.id, newest.id].toSorted(compareBytes);
+    const onBoth = aMessage({ parents: both, data: 'on both' });
+    await take(onBoth, 'peer:a');
+    expect(isTip(onBoth)).toBe(true);
+    await take(chain[13]!, 'client');
+    expect(isTip(chain[13]!)).toBe(true);
   });
 
   describe('while a lazy message names what is old', () => {
