@@ -5,6 +5,8 @@ import type { PruningLimits } from './limits.ts';
 
 const MiB = 1024 * 1024;
 const maxUnitBytes = 64 * MiB;
+/** Where there is room for it, so much is cut before it is taken off the disk. */
+const roomyUnits = 4;
 /** What was cut does not lie on the disk for longer than that. */
 const maxIdleMs = 60_000;
 /** What the log keeps of a message, beside its bytes. */
@@ -19,6 +21,13 @@ export interface CompactorDeps {
   readonly store: Pick<Store, 'compact' | 'messageCount' | 'staleIndexCount'>;
   /** Milliseconds that count evenly. */
   readonly evenMs: () => number;
+}
+
+export interface Need {
+  /** Somebody waits for it, or for room. */
+  readonly isUrgent: boolean;
+  /** Room is short. */
+  readonly isTight: boolean;
 }
 
 export class Compactor {
@@ -40,9 +49,9 @@ export class Compactor {
     return this.#reclaimableBytes;
   }
 
-  /** Compaction is the cheaper the more it takes at once; with so much it is time. */
-  get isFull(): boolean {
-    return this.#reclaimableBytes >= this.#unitBytes;
+  /** Compaction is the cheaper the more it takes at once; with so much it is time, and sooner where room is short. */
+  isFull(isTight: boolean): boolean {
+    return this.#reclaimableBytes >= this.#unitBytes * (isTight ? 1 : roomyUnits);
   }
 
   /** After a start or a failure: what the log has of pruned messages, as LevelDB tells. */
@@ -56,25 +65,25 @@ export class Compactor {
     this.#cutSinceMs ??= this.#deps.evenMs();
   }
 
-  isDue(isUrgent: boolean): boolean {
-    return this.#isLogDue(isUrgent) || this.#isIndexDue(isUrgent);
+  isDue({ isUrgent, isTight }: Need): boolean {
+    return this.#isLogDue({ isUrgent, isTight }) || this.#isIndexDue(isUrgent);
   }
 
   /** One piece; the log first. */
-  async compact(): Promise<void> {
+  async compact(stop: AbortSignal): Promise<void> {
     if (this.#reclaimableBytes > 0) {
-      await this.#deps.store.compact('log');
+      await this.#deps.store.compact('log', stop);
       this.#reclaimableBytes = 0;
       this.#cutSinceMs = undefined;
       return;
     }
-    await this.#deps.store.compact('index');
+    await this.#deps.store.compact('index', stop);
   }
 
-  #isLogDue(isUrgent: boolean): boolean {
+  #isLogDue({ isUrgent, isTight }: Need): boolean {
     if (this.#reclaimableBytes === 0) return false;
     const waitedMs = this.#deps.evenMs() - (this.#cutSinceMs ?? this.#deps.evenMs());
-    return isUrgent || this.isFull || waitedMs > maxIdleMs;
+    return isUrgent || this.isFull(isTight) || waitedMs > maxIdleMs;
   }
 
   #isIndexDue(isUrgent: boolean): boolean {

@@ -234,7 +234,7 @@ export class Pruner implements AsyncDisposable {
   }
 
   async #cut(upToSeq: number): Promise<boolean> {
-    if (upToSeq <= this.#deps.store.cutSeq || this.#compactor.isFull) return false;
+    if (upToSeq <= this.#deps.store.cutSeq || this.#compactor.isFull(this.#isTight())) return false;
     if (this.#state === 'idle') this.#runs += 1;
     this.#state = 'pruning';
     await this.#cutFor(lookAfterMs, upToSeq);
@@ -247,9 +247,10 @@ export class Pruner implements AsyncDisposable {
   }
 
   async #compact(): Promise<boolean> {
-    if (!this.#compactor.isDue(this.#isUrgent())) return false;
+    if (!this.#compactor.isDue({ isUrgent: this.#isUrgent(), isTight: this.#isTight() }))
+      return false;
     this.#state = 'compacting';
-    await this.#watchedOver(this.#compactor.compact());
+    await this.#watchedOver(this.#compactor.compact(this.#closing.signal));
     return true;
   }
 
@@ -271,7 +272,9 @@ export class Pruner implements AsyncDisposable {
     const { store, tips, archive, clock, evenMs } = this.#deps;
     const endMs = evenMs() + ms;
     const isWanted = (): boolean =>
-      upToSeq <= this.#targetSeq() && !this.#compactor.isFull && !this.#closing.signal.aborted;
+      upToSeq <= this.#targetSeq() &&
+      !this.#compactor.isFull(this.#isTight()) &&
+      !this.#closing.signal.aborted;
     while (evenMs() < endMs && isWanted()) {
       const startMs = evenMs();
       const { maxPinnedBytes } = this.#limits;
@@ -289,13 +292,14 @@ export class Pruner implements AsyncDisposable {
 
   /** Somebody waits for it, or for room. */
   #isUrgent(): boolean {
+    return this.#job !== undefined || this.#isTight();
+  }
+
+  /** Little of the disk is free, or of what the limit allows. */
+  #isTight(): boolean {
     const { maxSizeBytes = Infinity } = this.#limits;
     const { disk, isDiskLow } = this.#guard;
-    return (
-      this.#job !== undefined ||
-      isDiskLow ||
-      disk.folderBytes > maxSizeBytes - headroomOf(maxSizeBytes)
-    );
+    return isDiskLow || disk.folderBytes > maxSizeBytes - headroomOf(maxSizeBytes);
   }
 
   async #facts(): Promise<PruningFacts> {

@@ -152,7 +152,7 @@ export interface PageSizes {
   readonly next: number;
 }
 
-interface Walk<T> extends AsyncDisposable {
+export interface Walk<T> extends AsyncDisposable {
   nextv(size: number): Promise<readonly T[]>;
 }
 
@@ -165,7 +165,26 @@ export async function readOrDamaged<T>(location: string, read: () => Promise<T>)
   }
 }
 
-/** What `db.keys()` or `db.iterator()` walks over, page by page. It is closed with the loop over the pages. */
+export interface KeyWalk {
+  readonly gt?: Buffer;
+  readonly gte?: Buffer;
+  readonly lt?: Buffer;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+  /** Read ahead at the most, in bytes. */
+  readonly highWaterMarkBytes?: number;
+}
+
+/**
+ * Keys alone. The binding makes a value for each all the same: as a string an empty one costs nothing, as a Buffer
+ * it costs as much as the key (measured: 1.5 us an entry instead of 1.1).
+ */
+export function keysIn(db: Database, range: KeyWalk): Walk<Buffer> {
+  const walk = { ...range, valueEncoding: 'utf8' };
+  return db.keys(walk);
+}
+
+/** What `keysIn` or `db.iterator()` walks over, page by page. It is closed with the loop over the pages. */
 export async function* pagesOf<T>(
   walk: Walk<T>,
   sizes: PageSizes,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import type { MessageId } from '../protocol/ids.ts';
 import { asMessageId } from '../protocol/ids.ts';
-import { clearRange, commit, pagesOf } from './database.ts';
+import { clearRange, commit, keysIn, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import { KnownIds } from './known-ids.ts';
 import {
@@ -105,7 +105,7 @@ export class Index implements AsyncDisposable {
     const position = value === undefined ? undefined : decodePosition(value);
     const index = new Index(db, filterBytes, { sweep: await Sweep.open(db), position });
     const sizes = { first: pendingKeysPerPage, next: pendingKeysPerPage };
-    for await (const keys of pagesOf(db.keys(spaceRange(indexSpaces.pending)), sizes)) {
+    for await (const keys of pagesOf(keysIn(db, spaceRange(indexSpaces.pending)), sizes)) {
       for (const key of keys) index.#pendingIds.add(idText(idOfKey(key)));
     }
     return index;
@@ -179,7 +179,7 @@ export class Index implements AsyncDisposable {
   ): AsyncGenerator<readonly number[], void, undefined> {
     for (const isLazy of which === 'all' ? [false, true] : [false]) {
       const between = { firstSeq: afterSeq + 1, lastSeq: Infinity };
-      const walk = this.#db.keys(childrenBetween(parentSeq, isLazy, between));
+      const walk = keysIn(this.#db, childrenBetween(parentSeq, isLazy, between));
       for await (const keys of pagesOf(walk, sizes)) yield keys.map(seqOfKey);
     }
   }

@@ -1,7 +1,7 @@
 // Which ids the index may have, in memory, so that a new message is known to be new without asking LevelDB.
 // That is not only faster: LevelDB answers misses by compacting the tables that it had to ask.
 import type { MessageId } from '../protocol/ids.ts';
-import { pagesOf } from './database.ts';
+import { keysIn, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import { IdFilter, filterBytesPerId } from './id-filter.ts';
 import { idOfKey, indexSpaces, spaceRange } from './layout.ts';
@@ -85,7 +85,7 @@ export class KnownIds implements AsyncDisposable {
   async #learnSome(next: IdFilter, afterKey: Buffer): Promise<Buffer | undefined> {
     let lastKey: Buffer | undefined;
     let pageCount = 0;
-    for await (const keys of pagesOf(this.#db.keys({ gt: afterKey, lt: ids.lt }), pageSizes)) {
+    for await (const keys of pagesOf(keysIn(this.#db, { gt: afterKey, lt: ids.lt }), pageSizes)) {
       for (const key of keys) next.add(idOfKey(key));
       lastKey = keys.at(-1);
       // The event loop has had its turn with each page.

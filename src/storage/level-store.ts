@@ -172,8 +172,8 @@ export class LevelStore implements Store {
     }));
   }
 
-  compact(part: CompactionPart): Promise<void> {
-    return compact(this.#turns, part, this.#closing.signal);
+  compact(part: CompactionPart, stop = this.#closing.signal): Promise<void> {
+    return compact(this.#turns, part, AbortSignal.any([stop, this.#closing.signal]));
   }
 
   hold(ids: readonly MessageId[]): Disposable {

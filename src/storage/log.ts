@@ -1,6 +1,7 @@
 // The log database: solid messages in the order of their sequence numbers. The truth of the store.
 import assert from 'node:assert/strict';
 import { genesisId } from '../protocol/ids.ts';
+import { compactSeqs } from './compact-range.ts';
 import { clearRange, commit, damagedRecord, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import { bereftPoints, isClosed, namedPoints } from './entry-points.ts';
@@ -42,6 +43,9 @@ import type {
 const genesisKey = idText(genesisId);
 const keyPageSizes = { first: 1_000, next: 1_000 };
 const maxRecordsPerPage = 64;
+
+const rangeOfSeqs = (firstSeq: number, lastSeq: number): KeyRange =>
+  messageRange(firstSeq, lastSeq + 1);
 
 export type LogRecord = Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> & NamingRecord;
 
@@ -371,7 +375,7 @@ export class Log {
   }
 
   /** Takes what was cleared off the disk. */
-  async compactCleared(): Promise<void> {
-    await this.#db.compactRange(messageKey(0), messageKey(this.#clearedSeq + 1));
+  async compactCleared(stop: AbortSignal): Promise<void> {
+    await compactSeqs({ db: this.#db, stop }, rangeOfSeqs, this.#clearedSeq);
   }
 }

@@ -167,8 +167,11 @@ export interface Store extends AsyncDisposable {
   readonly staleIndexCount: number;
   /** What of pruned messages is still in tables, as far as LevelDB can tell. */
   prunedBytesOnDisk(): Promise<{ readonly log: number; readonly index: number }>;
-  /** Takes pruned messages off the disk, a part at a time: the log, or one piece of the index. */
-  compact(part: CompactionPart): Promise<void>;
+  /**
+   * Takes pruned messages off the disk, a part at a time: the log, or one piece of the index. Told to stop, it ends
+   * after some 16 MiB of tables at the latest; what is left is done by the next call.
+   */
+  compact(part: CompactionPart, stop?: AbortSignal): Promise<void>;
   /**
    * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what
    * `facts`, called afterwards, finds to be a parent is one still when its child is appended.

@@ -1,7 +1,8 @@
 // What was pruned leaves the index piece by piece, long after the cut. Until then its entries point below the cut,
 // where nobody believes them. So a cut deletes no keys that lie at random, and what a crash brought back goes too.
-import { commit, pagesOf } from './database.ts';
-import type { Database } from './database.ts';
+import { compactBetween, compactSeqs } from './compact-range.ts';
+import { commit, keysIn, pagesOf } from './database.ts';
+import type { Database, KeyWalk } from './database.ts';
 import {
   decodeNumber,
   decodeSwept,
@@ -47,10 +48,20 @@ export interface SweepJob {
   readonly firstPiece: number;
   readonly lastPiece: number;
   readonly cutSeq: number;
+  /** Where the part before this one ended. */
+  readonly after?: Buffer;
+}
+
+interface Entry {
+  readonly key: Buffer;
+  /** The messages that it is about. */
+  readonly seqs: readonly number[];
 }
 
 export class Sweep {
   readonly #db: Database;
+  /** What a job has left to do. */
+  #rest: SweepJob | undefined;
   /** For each piece: up to where it has nothing of what was pruned. */
   #sweptSeqs: readonly number[];
 
@@ -82,8 +93,9 @@ export class Sweep {
     );
   }
 
-  /** Begins with the piece that was not swept for longest. */
+  /** What is left of the one before, else the piece that was not swept for longest. */
   async next(cutSeq: number): Promise<SweepJob> {
+    if (this.#rest !== undefined) return this.#rest;
     const firstPiece = this.#sweptSeqs.indexOf(Math.min(...this.#sweptSeqs));
     let job = { firstPiece, lastPiece: firstPiece, cutSeq };
     while (job.lastPiece + 1 < idPieces) {
@@ -102,29 +114,35 @@ export class Sweep {
   async page(job: SweepJob, after: Buffer | undefined, gone: Gone): Promise<Buffer | undefined> {
     const { gte, lt } = rangeOf(job);
     const range = after === undefined ? { gte, lt } : { gt: after, lt };
-    const walk = this.#db.iterator({ ...range, limit: entriesPerPage, highWaterMarkBytes });
-    const seqsOf = seqsIn(job.firstPiece);
+    const entries = await this.#read(job, { ...range, limit: entriesPerPage, highWaterMarkBytes });
+    const isCut = (seq: number): boolean => seq > 0 && seq <= gone.cutSeq;
+    const kept = await gone.keptOf?.(entries.flatMap(({ seqs }) => seqs.filter(isCut)));
     const batch = this.#db.batch();
-    let count = 0;
-    let lastKey: Buffer | undefined;
-    for await (const page of pagesOf(walk, pageSizes)) {
-      const seqs = page.map(([key, value]) => seqsOf(key, value));
-      const isCut = (seq: number): boolean => seq > 0 && seq <= gone.cutSeq;
-      const kept = await gone.keptOf?.(seqs.flat().filter(isCut));
-      for (const [position, [key]] of page.entries()) {
-        if (seqs[position]?.some((seq) => isCut(seq) && kept?.has(seq) !== true) === true)
-          batch.del(key);
-      }
-      count += page.length;
-      lastKey = page.at(-1)?.[0];
+    for (const { key, seqs } of entries) {
+      if (seqs.some((seq) => isCut(seq) && kept?.has(seq) !== true)) batch.del(key);
     }
     if (batch.length > 0) await commit(batch, { sync: false });
     else await batch.close();
-    return count < entriesPerPage ? undefined : lastKey;
+    return entries.length < entriesPerPage ? undefined : entries.at(-1)?.key;
+  }
+
+  async #read({ firstPiece }: SweepJob, range: KeyWalk): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    if (firstPiece < idPieces) {
+      for await (const page of pagesOf(this.#db.iterator(range), pageSizes)) {
+        for (const [key, value] of page) entries.push({ key, seqs: [decodeNumber(value)] });
+      }
+      return entries;
+    }
+    for await (const page of pagesOf(keysIn(this.#db, range), pageSizes)) {
+      for (const key of page) entries.push({ key, seqs: seqsOfKey(firstPiece, key) });
+    }
+    return entries;
   }
 
   /** Notes that the job is done. Losing the note costs another sweep. */
-  async note({ firstPiece, lastPiece, cutSeq }: SweepJob): Promise<void> {
+  async note({ firstPiece, lastPiece, cutSeq }: Omit<SweepJob, 'after'>): Promise<void> {
+    this.#rest = undefined;
     this.#sweptSeqs = this.#sweptSeqs.map((seq, piece) =>
       piece >= firstPiece && piece <= lastPiece ? cutSeq : seq,
     );
@@ -133,10 +151,22 @@ export class Sweep {
     await commit(batch, { sync: false });
   }
 
-  /** Takes what was removed off the disk. */
-  async compact(job: SweepJob): Promise<void> {
+  /** The next job goes on there; one after a start begins anew. */
+  leaveAt(job: SweepJob, after: Buffer): void {
+    this.#rest = { ...job, after };
+  }
+
+  /** Takes what was removed off the disk. `edges`: keys of the part that was swept, between which it may be stopped. */
+  async compact(
+    job: SweepJob,
+    { edges, stop }: { readonly edges: readonly Buffer[]; readonly stop: AbortSignal },
+  ): Promise<void> {
     const { gte, lt } = rangeOf(job);
-    await this.#db.compactRange(gte, lt);
+    if (isCompactedFirst(job)) {
+      return compactSeqs({ db: this.#db, stop }, familyRange, job.cutSeq);
+    }
+    const end = this.#rest === undefined ? [lt] : [];
+    await compactBetween({ db: this.#db, stop }, [job.after ?? gte, ...edges, ...end]);
   }
 
   /** What of pruned messages is still in tables, as far as LevelDB can tell and if messages were much alike. */
@@ -166,9 +196,6 @@ function rangeOf({ firstPiece, lastPiece, cutSeq }: SweepJob): KeyRange {
   return { gte, lt: idPieceRange(lastPiece, idPieces).lt };
 }
 
-/** The messages that an entry is about. */
-function seqsIn(piece: number): (key: Buffer, value: Buffer) => number[] {
-  if (piece === indexationPiece) return (key) => [seqOfKey(key)];
-  if (piece === childrenPiece) return (key) => [parentOfChildKey(key), seqOfKey(key)];
-  return (_, value) => [decodeNumber(value)];
+function seqsOfKey(piece: number, key: Buffer): number[] {
+  return piece === indexationPiece ? [seqOfKey(key)] : [parentOfChildKey(key), seqOfKey(key)];
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/log.ts';
 import { FolderMeter } from '../../src/pruning/disk.ts';
@@ -6,6 +7,7 @@ import type { Disk, PruningSettings } from '../../src/pruning/limits.ts';
 import { minKeptMessages } from '../../src/pruning/policy.ts';
 import { Pruner } from '../../src/pruning/pruner.ts';
 import type { PrunerDeps } from '../../src/pruning/pruner.ts';
+import type { CompactionPart } from '../../src/storage/compaction.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { aFolder } from '../support/folder.ts';
 import { Grower, expectConsistent, openTestStore } from '../storage/support.ts';
@@ -84,12 +86,14 @@ async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
 /** A pruner of the same store in which something else happens where a piece is compacted. */
 async function startCompacting(
   { store, disk }: Pick<Bench, 'store' | 'disk'>,
-  compact: (store: Store) => Promise<void>,
+  compact: (store: Store, part: CompactionPart, stop: AbortSignal) => Promise<void>,
 ): Promise<Pruner> {
   const watched = new Proxy(store, {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
-      if (name === 'compact') return () => compact(target);
+      if (name === 'compact') {
+        return (part: CompactionPart, stop: AbortSignal) => compact(target, part, stop);
+      }
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
@@ -291,6 +295,25 @@ describe('the pruner', () => {
     while (pruner.gate() === undefined) await new Promise(setImmediate);
     expect(pruner.status()).toMatchObject({ state: 'compacting', slowedMs: Infinity });
     released.resolve();
+  });
+
+  it('tells a piece that is compacted to stop when it is closed', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    await using bench = await openBench(folder.path, { disk });
+    await bench.pruner[Symbol.asyncDispose]();
+    await bench.store.cut({ upToSeq: 2_000 });
+    const compacting = Promise.withResolvers<AbortSignal>();
+    disk.folderBytes = () => 63 * MiB;
+    const pruner = await startCompacting(bench, async (_store, _part, stop) => {
+      compacting.resolve(stop);
+      // Were it not told, this would never end.
+      await once(stop, 'abort');
+    });
+    const stop = await compacting.promise;
+    expect(stop.aborted).toBe(false);
+    await pruner[Symbol.asyncDispose]();
+    expect(stop.aborted).toBe(true);
   });
 
   it('does one thing at a time', async () => {

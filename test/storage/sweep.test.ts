@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import { openDatabase } from '../../src/storage/database.ts';
+import type { Database } from '../../src/storage/database.ts';
 import {
   childKey,
   decodeNumber,
@@ -11,6 +13,7 @@ import {
   seqOfKey,
   spaceRange,
 } from '../../src/storage/layout.ts';
+import { Sweep } from '../../src/storage/sweep.ts';
 import { aFolder } from '../support/folder.ts';
 import {
   Grower,
@@ -135,5 +138,75 @@ describe('a sweep', () => {
     );
     expect(store.has(records[3]!.id)).toBe(false);
     expect(await store.facts([records[3]!.id])).toEqual([undefined]);
+  });
+
+  it('goes on where its part ended, and is done only then', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path);
+    await store.append(new Grower().many(50));
+    await cutUpTo(store, 30);
+    await store[Symbol.asyncDispose]();
+    await withDatabase(join(folder.path, 'index'), async (db) => {
+      const sweep = await Sweep.open(db);
+      const job = await sweep.next(30);
+      const after = idKey(Buffer.alloc(32, 0x7f));
+      sweep.leaveAt(job, after);
+      const rest = await sweep.next(40);
+      expect(rest).toEqual({ ...job, after });
+      expect(await sweep.page(rest, rest.after, { cutSeq: 30 })).toBeUndefined();
+      const ids = await db.iterator(spaceRange(indexSpaces.ids)).all();
+      const stale = ids.filter(([, value]) => decodeNumber(value) <= 30);
+      expect(stale.every(([key]) => Buffer.compare(key, after) <= 0)).toBe(true);
+      expect(sweep.staleCount(30)).toBe(30);
+      await sweep.note(rest);
+      expect(sweep.staleCount(30)).toBeLessThan(30);
+      expect((await sweep.next(40)).after).toBeUndefined();
+    });
+  });
+
+  it('that is told to stop reads no further page, and is made up for', async () => {
+    await using folder = await aFolder();
+    const stop = new AbortController();
+    let isSweeping = false;
+    const afterStop: string[] = [];
+    const told = (name: string): void => {
+      if (isSweeping && stop.signal.aborted) afterStop.push(name);
+    };
+    await using store = await openTestStore(folder.path, {
+      openDatabase: async (location, sizes) => {
+        const db = await openDatabase(location, sizes);
+        if (!location.endsWith('index')) return db;
+        const batch = db.batch.bind(db) as () => ReturnType<Database['batch']>;
+        const iterator = db.iterator.bind(db) as (
+          range: object,
+        ) => ReturnType<Database['iterator']>;
+        const compactRange = db.compactRange.bind(db);
+        return Object.assign(db, {
+          iterator: (walk: object) => {
+            told('page');
+            return iterator(walk);
+          },
+          compactRange: (gte: Buffer, lt: Buffer) => {
+            told('compaction');
+            return compactRange(gte, lt);
+          },
+          batch: () => {
+            if (isSweeping) stop.abort();
+            return batch();
+          },
+        });
+      },
+    });
+    const records = Array.from({ length: 5_000 }, () => aRecord());
+    for (let at = 0; at < 5_000; at += 1_000) await store.append(records.slice(at, at + 1_000));
+    await cutUpTo(store, 4_990);
+    isSweeping = true;
+    await store.compact('index', stop.signal);
+    expect(stop.signal.aborted).toBe(true);
+    expect(afterStop).toEqual([]);
+    expect(store.staleIndexCount).toBe(4_990);
+    isSweeping = false;
+    await sweepAll(store);
+    await expectConsistent(store);
   });
 });
