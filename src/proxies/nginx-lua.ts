@@ -58,7 +58,6 @@ const learn = `  local spare = ngx.shared.midge_spare
       end
     end
     for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
-    ngx.timer.at(midge.interval, midge.poll)
   end
 `;
 
@@ -116,7 +115,11 @@ const choose = `  local turns = { api = {}, pow = {} }
   end
 }
 init_worker_by_lua_block {
-  if ngx.worker.id() == 0 then ngx.timer.at(0, midge.poll) end
+  if ngx.worker.id() == 0 then
+    ngx.timer.at(0, midge.poll)
+    -- Goes on whatever became of the last one.
+    ngx.timer.every(midge.interval, midge.poll)
+  end
 }`;
 
 function weigher({ nodes }: ProxyPlan): string[] {

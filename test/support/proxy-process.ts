@@ -57,6 +57,8 @@ export interface ProxyWish {
   readonly nodes: readonly string[];
   readonly agents: readonly string[];
   readonly port: number;
+  /** What a test does to the configuration. */
+  readonly change?: (config: string) => string;
   /** Where the nodes have TLS, from these authorities and with this name. */
   readonly tls?: { readonly caFile: string; readonly name: string } | undefined;
 }
@@ -76,6 +78,7 @@ export async function startProxy({
   agents,
   port,
   tls,
+  change = (same) => same,
 }: ProxyWish): Promise<ProxyProcess> {
   const folder = await aFolder();
   const places = nodes.map((node) => (tls === undefined ? node : `https://${node}`));
@@ -87,7 +90,7 @@ export async function startProxy({
     { encoding: 'utf8' },
   );
   const [program = ''] = programs[kind];
-  const child = spawn(program, await frames[kind](folder.path, config), {
+  const child = spawn(program, await frames[kind](folder.path, change(config)), {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: folder.path },
   });
