@@ -17,8 +17,16 @@ import {
 } from './replies.ts';
 import type { FoundReply, JobReply, MessageReply } from './replies.ts';
 
-const readTimeoutMs = 30_000;
 const cancelTimeoutMs = 5_000;
+
+/** How long a node may keep a command waiting, where it has nothing to work out. */
+export interface Patience {
+  /** The default of `exchange` when absent. */
+  readonly connectMs?: number;
+  readonly answerMs: number;
+}
+
+const patience: Patience = { answerMs: 30_000 };
 
 /** Every call throws NODE_UNREACHABLE or NODE_REFUSED. */
 export interface NodeClient {
@@ -36,14 +44,18 @@ export interface NodeClient {
   find(indexHex: string): Promise<FoundReply>;
 }
 
-export function makeNodeClient({ root, trusted }: NodePlace): NodeClient {
+export function makeNodeClient(
+  { root, trusted }: NodePlace,
+  { connectMs, answerMs }: Patience = patience,
+): NodeClient {
   const base = `${root}/api`;
   const routeOf = (path: string): URL => new URL(`${base}/v1/${path}`);
   const jobUrl = (path = ''): URL => new URL(`${base}/midge/v1/attach${path}`);
-  const read: Question = { method: 'GET', timeoutMs: readTimeoutMs, trusted };
+  const known = { trusted, connectMs };
+  const read: Question = { method: 'GET', timeoutMs: answerMs, ...known };
   const post = (index: string, data: string): Question => {
     const body = JSON.stringify({ payload: { type: 2, index, data } });
-    return { method: 'POST', body, trusted };
+    return { method: 'POST', body, ...known };
   };
   return {
     message: (id) => ask(routeOf(`messages/${id}`), read, messageSchema),
@@ -52,15 +64,18 @@ export function makeNodeClient({ root, trusted }: NodePlace): NodeClient {
       const { messageId } = await ask(routeOf('messages'), post(index, data), submittedSchema);
       return messageId;
     },
-    startJob: (index, data) => ask(jobUrl(), post(index, data), jobSchema).catch(undefinedFor404),
+    startJob: (index, data) => {
+      const question: Question = { ...post(index, data), timeoutMs: answerMs };
+      return ask(jobUrl(), question, jobSchema).catch(undefinedFor404);
+    },
     job: (jobId) => ask(jobUrl(`/${jobId}`), read, jobSchema),
     jobEvents: async function* (jobId, signal) {
-      for await (const job of listen(jobUrl(`/${jobId}/events`), { signal, trusted })) {
+      for await (const job of listen(jobUrl(`/${jobId}/events`), { signal, ...known })) {
         if (Check(jobSchema, job)) yield job;
       }
     },
     cancelJob: async (jobId) => {
-      const question: Question = { method: 'DELETE', timeoutMs: cancelTimeoutMs, trusted };
+      const question: Question = { method: 'DELETE', timeoutMs: cancelTimeoutMs, ...known };
       await exchange(jobUrl(`/${jobId}`), question).catch(() => undefined);
     },
   };
