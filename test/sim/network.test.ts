@@ -56,14 +56,14 @@ async function logOf({ store }: SimNode): Promise<string[]> {
   return log.map(({ id }) => messageIdHex(id));
 }
 
-/** At most half an hour in which nothing new comes, the weather as before. */
+/** At most six hours in which nothing new comes, the weather as before: what nobody had is asked for every ten minutes. */
 async function calm(nodes: readonly SimNode[], world: World, count: number): Promise<void> {
   const isDone = (): boolean =>
     nodes.every(
       ({ store, pendingCount }) =>
         pendingCount === 0 && (store.messageCount === count || !world.hasCatchUp),
     );
-  for (let second = 0; second < 1_800 && !isDone(); second++) await world.advance(1_000);
+  for (let second = 0; second < 21_600 && !isDone(); second++) await world.advance(1_000);
 }
 
 async function run(runSeed: number, count: number, hasCatchUp = true) {
