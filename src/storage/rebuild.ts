@@ -1,6 +1,6 @@
 // Makes a log and its index anew beside what is there, from records that prove themselves: for restore and
 // repair. Nothing of it counts before `finish`, and then all of it does.
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../files.ts';
 import { decodeMessage } from '../protocol/codec.ts';
@@ -95,7 +95,7 @@ export class Rebuild implements AsyncDisposable {
   /** What an earlier one left half-made goes. */
   static async open(source: RebuildSource): Promise<Rebuild> {
     const folder = rebuildFolder(source.dataDir);
-    await rm(folder, { recursive: true, force: true });
+    await removeMade(folder);
     await makeFolder(folder);
     await using opening = new AsyncDisposableStack();
     const { openDatabase, cacheBytes } = source;
@@ -271,6 +271,15 @@ export class Rebuild implements AsyncDisposable {
     if (!this.#isOpen) return;
     await this.#log.close();
     await this.#index[Symbol.asyncDispose]();
-    await rm(rebuildFolder(this.#source.dataDir), { recursive: true, force: true });
+    const folder = rebuildFolder(this.#source.dataDir);
+    await removeMade(folder);
+    await rmdir(folder).catch(() => undefined);
+  }
+}
+
+/** A repair has there what it reads, too. */
+async function removeMade(folder: string): Promise<void> {
+  for (const name of ['log', 'index', 'finished.new']) {
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }

@@ -2,20 +2,26 @@
 // the index with it. The damaged log is kept beside it. Nothing is lost that was not damaged: messages whose
 // parents are lost keep their place, because these become entry points.
 import { existsSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { folderBytes, freeBytesOf } from './disk.ts';
-import { isLocked, logBufferBytes, openDatabase } from './database.ts';
+import { isCorruption, isLocked, logBufferBytes, openDatabase } from './database.ts';
 import type { Database } from './database.ts';
-import { finishInstalling } from './install.ts';
+import { finishInstalling, rebuildFolder } from './install.ts';
 import { decodePending, idOfKey, indexSpaces, hasProvenBytes, spaceRange } from './layout.ts';
 import type { Network } from './layout.ts';
 import { lockedBy } from './lock.ts';
 import { messageIdHex } from '../protocol/ids.ts';
 import { Rebuild } from './rebuild.ts';
-import { openDamaged, salvage } from './salvage.ts';
+import { openDamaged, putBackProven } from './open-damaged.ts';
+import type { DamagedDatabase } from './open-damaged.ts';
+import { putBackMessages } from './put-back.ts';
+import { salvage } from './salvage.ts';
 import { salvageLog, salvagedState } from './salvage-log.ts';
 import type { LogLosses, SalvagedState } from './salvage-log.ts';
+
+const pendingKeyBytes = 33;
 
 export interface RepairOptions {
   readonly dataDir: string;
@@ -49,13 +55,18 @@ export async function repairStore(options: RepairOptions): Promise<RepairReport>
   }
   await checkRoom(dataDir);
   await using opened = new AsyncDisposableStack();
-  const damagedLog = await openOr(dataDir, () =>
-    openDamaged(join(dataDir, 'log'), opener(cacheBytes)),
+  // Nothing but the folders of what is opened here may be in it.
+  opened.defer(() => rmdir(rebuildFolder(dataDir)).catch(() => undefined));
+  const log = opened.use(
+    await openDamaged(damagedPart(options, 'log')).catch(async (error: unknown) => {
+      throw isLocked(error) ? await lockedBy(dataDir, error) : error;
+    }),
   );
-  const logDb = opened.use(damagedLog.db);
-  const state = await salvagedState(logDb, network);
-  const indexDb = await openIndex(dataDir, cacheBytes);
-  if (indexDb !== undefined) opened.use(indexDb);
+  const index = await openIndex(options);
+  if (index !== undefined) opened.use(index);
+  const [logDb, indexDb] = [log.db, index?.db];
+  await putBackMessages(log, indexDb);
+  const state = await salvagedState(logDb, { network, indexDb, isIncomplete: log.isMended });
   await using rebuild = await Rebuild.open({
     dataDir,
     network,
@@ -69,24 +80,24 @@ export async function repairStore(options: RepairOptions): Promise<RepairReport>
   const losses = await salvageLog(logDb, indexDb, { ...options, state, rebuild });
   const pendingCount = indexDb === undefined ? 0 : await savePending(indexDb, rebuild);
   await opened.disposeAsync();
-  return await finish(options, rebuild, { state, losses, pendingCount, ...damagedLog });
+  return await finish(options, rebuild, { state, losses, pendingCount, isMended: log.isMended });
 }
 
 interface Salvaged {
   readonly state: SalvagedState;
   readonly losses: LogLosses;
   readonly pendingCount: number;
-  readonly isPutTogether: boolean;
+  readonly isMended: boolean;
 }
 
 async function finish(
   { keepAs }: RepairOptions,
   rebuild: Rebuild,
-  { state, losses, pendingCount, isPutTogether }: Salvaged,
+  { state, losses, pendingCount, isMended }: Salvaged,
 ): Promise<RepairReport> {
   const newestLogId = state.epochs.at(-1)?.logId;
   const common = { ...losses, pendingCount };
-  if (newestLogId !== undefined && !isPutTogether && isWithoutLoss(losses)) {
+  if (newestLogId !== undefined && !isMended && isWithoutLoss(losses)) {
     const messageCount = await rebuild.finishIndex(newestLogId);
     return { ...common, isLogWhole: true, messageCount, adoptedIds: [] };
   }
@@ -112,22 +123,29 @@ function isWithoutLoss(losses: LogLosses): boolean {
 const opener = (cacheBytes: number) => (location: string) =>
   openDatabase(location, { cacheBytes: cacheBytes / 4, writeBufferBytes: logBufferBytes });
 
-async function openOr<T>(dataDir: string, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open();
-  } catch (error) {
-    throw isLocked(error) ? await lockedBy(dataDir, error) : error;
-  }
+function damagedPart({ dataDir, cacheBytes }: RepairOptions, part: 'log' | 'index') {
+  return {
+    location: join(dataDir, part),
+    workFolder: join(rebuildFolder(dataDir), `damaged-${part}`),
+    open: opener(cacheBytes),
+  };
 }
 
 /** Undefined when nothing of it can be read: then only what was pending is lost with it. */
-async function openIndex(dataDir: string, cacheBytes: number): Promise<Database | undefined> {
-  const location = join(dataDir, 'index');
-  if (!existsSync(location)) return undefined;
-  return openDamaged(location, opener(cacheBytes)).then(
-    ({ db }) => db,
-    () => undefined,
-  );
+async function openIndex(options: RepairOptions): Promise<DamagedDatabase | undefined> {
+  const part = damagedPart(options, 'index');
+  if (!existsSync(part.location)) return undefined;
+  const index = await openDamaged(part).catch((error: unknown) => {
+    if (isCorruption(error)) return undefined;
+    throw error;
+  });
+  if (index !== undefined) await putBackProven(index, isPending);
+  return index;
+}
+
+function isPending(key: Buffer, value: Buffer): boolean {
+  const isOfSpace = key[0] === indexSpaces.pending.prefix && key.length === pendingKeyBytes;
+  return isOfSpace && value.length > 8 && hasProvenBytes(decodePending(idOfKey(key), value));
 }
 
 async function savePending(indexDb: Database, rebuild: Rebuild): Promise<number> {
@@ -135,9 +153,8 @@ async function savePending(indexDb: Database, rebuild: Rebuild): Promise<number>
   const report = { isUnreadable: false };
   for await (const page of salvage(indexDb, spaceRange(indexSpaces.pending), report)) {
     const proven = page
-      .filter(([key, value]) => key.length === 33 && value.length > 8)
-      .map(([key, value]) => decodePending(idOfKey(key), value))
-      .filter(hasProvenBytes);
+      .filter(([key, value]) => isPending(key, value))
+      .map(([key, value]) => decodePending(idOfKey(key), value));
     await rebuild.addPending(proven);
     count += proven.length;
   }

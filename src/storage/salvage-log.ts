@@ -27,6 +27,7 @@ import { salvage, salvageOne } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import { salvageKept, salvagedPins } from './salvage-pins.ts';
 import type { SalvagedPins } from './salvage-pins.ts';
+import { seenCutSeq } from './seen-cut.ts';
 import { SeqRanges } from './seq-ranges.ts';
 import type { EntryPoint, StoredMessage } from './store.ts';
 
@@ -34,6 +35,8 @@ const messageKeyBytes = 9;
 
 export interface SalvagedState extends SalvageReport {
   readonly cutSeq: number;
+  /** Up to there nothing is missed: it was pruned. */
+  readonly prunedSeq: number;
   readonly epochs: readonly Epoch[];
   readonly entryPoints: Map<string, EntryPoint>;
   readonly pins: SalvagedPins;
@@ -58,8 +61,18 @@ export interface LogLosses {
   readonly seenSeq: number;
 }
 
+interface StateSource {
+  readonly network: Network;
+  readonly indexDb: Database | undefined;
+  /** It may have lost newer words than those that it has. */
+  readonly isIncomplete: boolean;
+}
+
 /** Throws STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH. */
-export async function salvagedState(db: Database, network: Network): Promise<SalvagedState> {
+export async function salvagedState(
+  db: Database,
+  { network, indexDb, isIncomplete }: StateSource,
+): Promise<SalvagedState> {
   const report = { isUnreadable: false };
   const mended: string[] = [];
   const take = async (name: LogStateName): Promise<Buffer | undefined> => {
@@ -72,17 +85,35 @@ export async function salvagedState(db: Database, network: Network): Promise<Sal
   const owner = await take('network');
   if (owner !== undefined) refuseForeign(owner, network, db.location);
   const cut = await take('cut');
-  const cutSeq = cut === undefined ? await seqBeforeFirst(db, report) : decodeNumber(cut);
   const epochs = await salvagedEpochs(db, report);
   if (epochs.length === 0) mended.push('epochs');
+  const seenSeq = isIncomplete ? await seenCutSeq(db, { epochs, indexDb, report }) : 0;
+  const cuts = await cutsOf(db, { cut, seenSeq, report });
+  if (cuts.isOutdated) mended.push('cut');
   const entryPoints = await salvagedPoints(db, report);
-  if (cutSeq === 0 && !entryPoints.has(idText(genesisId))) {
+  if (cuts.cutSeq === 0 && !entryPoints.has(idText(genesisId))) {
     entryPoints.set(idText(genesisId), newGenesis);
     mended.push('genesis');
   }
   const pins = await salvagedPins(db, report);
   if (pins.strangeKeys.length > 0) mended.push('pins');
-  return { ...report, cutSeq, epochs, entryPoints, pins, mended };
+  return { ...report, ...cuts, epochs, entryPoints, pins, mended };
+}
+
+interface CutWords {
+  readonly cut: Buffer | undefined;
+  readonly seenSeq: number;
+  readonly report: SalvageReport;
+}
+
+async function cutsOf(db: Database, { cut, seenSeq, report }: CutWords) {
+  if (cut === undefined) {
+    const cutSeq = Math.max(seenSeq, await seqBeforeFirst(db, report));
+    return { cutSeq, prunedSeq: seenSeq, isOutdated: false };
+  }
+  const toldSeq = decodeNumber(cut);
+  const cutSeq = Math.max(toldSeq, seenSeq);
+  return { cutSeq, prunedSeq: cutSeq, isOutdated: toldSeq < seenSeq };
 }
 
 async function salvagedEpochs(db: Database, report: SalvageReport): Promise<Epoch[]> {
@@ -160,12 +191,13 @@ class LogWalker {
     this.#state = state;
     this.lastSeq = state.cutSeq;
     // Nobody knows any more whether these were pruned.
-    if (state.mended.includes('cut')) this.missing.add(1, state.cutSeq);
+    this.missing.add(state.prunedSeq + 1, state.cutSeq);
   }
 
   next(key: Buffer, value: Buffer): StoredMessage | undefined {
     if (key.length !== messageKeyBytes) return undefined;
     const seq = seqOfKey(key);
+    if (this.#wasTakenOut(seq)) return undefined;
     if (!isSuccessor(this.#state.epochs, seq, this.lastSeq)) {
       this.missing.add(this.lastSeq + 1, seq - 1);
     }
@@ -177,6 +209,13 @@ class LogWalker {
     }
     this.damaged.add(seq);
     return undefined;
+  }
+
+  /** Where an epoch begins, what lay above the last message before it was removed: it went through the door again. */
+  #wasTakenOut(seq: number): boolean {
+    return this.#state.epochs.some(
+      ({ firstSeq, lastSeqBefore }) => seq > lastSeqBefore && seq < firstSeq,
+    );
   }
 
   /** Lazy, because a message that is lazy can do no harm; as old as the one before it. */

@@ -1,8 +1,7 @@
 // Reads what can be read of a database with damaged tables. LevelDB goes on behind a block that it cannot read,
 // but throws away the page of entries in which it notices.
-import { ClassicLevel } from 'classic-level';
-import { damagedFiles, isCorruption, isLocked } from './database.ts';
-import type { Database, OpenDatabase } from './database.ts';
+import { isCorruption } from './database.ts';
+import type { Database } from './database.ts';
 import type { KeyRange } from './layout.ts';
 
 const pageSize = 512;
@@ -50,26 +49,5 @@ export async function salvageOne(
     if (!isCorruption(error)) throw error;
     report.isUnreadable = true;
     return undefined;
-  }
-}
-
-/**
- * Opens a database; one that LevelDB cannot open is first put together again from the files that it can
- * read, the others go to its folder `lost`. Throws what else keeps it from opening.
- */
-export async function openDamaged(
-  location: string,
-  open: (location: string) => ReturnType<OpenDatabase>,
-): Promise<{ readonly db: Database; readonly isPutTogether: boolean }> {
-  try {
-    return { db: await open(location), isPutTogether: false };
-  } catch (error) {
-    if (isLocked(error) || !isCorruption(error)) throw error;
-  }
-  await ClassicLevel.repair(location);
-  try {
-    return { db: await open(location), isPutTogether: true };
-  } catch (error) {
-    throw isCorruption(error) ? damagedFiles(location, error) : error;
   }
 }

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { maskedCrc32c } from './crc32c.ts';
 
 export interface HoleReport {
   readonly areSuspected: boolean;
@@ -88,10 +89,10 @@ interface Fragment {
 }
 
 /** LevelDB's doc/log_format: blocks of fragments, none of which crosses a block. */
-const blockBytes = 32 * 1024;
+export const blockBytes = 32 * 1024;
 /** crc32c u32, payload length u16, type u8; little-endian. */
-const fragmentHeadBytes = 7;
-const fragmentTypes = { full: 1, first: 2, middle: 3, last: 4 } as const;
+export const fragmentHeadBytes = 7;
+export const fragmentTypes = { full: 1, first: 2, middle: 3, last: 4 } as const;
 
 /** Ends where the end of the file cuts off a fragment. */
 export function* fragmentsOf(file: Buffer): Generator<Fragment | typeof broken, void, undefined> {
@@ -116,21 +117,3 @@ export function* fragmentsOf(file: Buffer): Generator<Fragment | typeof broken, 
     at = endsAt;
   }
 }
-
-/** LevelDB masks its checksums, so that one over bytes that hold another does not come out the same. */
-function maskedCrc32c(bytes: Buffer): number {
-  let crc = 0xffffffff;
-  // Indexed: an iterator costs up to eight times as much (measured).
-  for (let at = 0; at < bytes.length; at++) {
-    crc = (crcTable[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
-  }
-  crc = ~crc;
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
-
-/** Castagnoli's polynomial; Node has only that of zlib. */
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
-  return crc;
-});

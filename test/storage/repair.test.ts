@@ -1,7 +1,8 @@
 // Every kind of damage to the files, and what a repair saves: all but what was damaged.
+import { randomInt } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { messageIdHex } from '../../src/protocol/ids.ts';
 import {
@@ -15,9 +16,21 @@ import {
 import { repairStore } from '../../src/storage/repair.ts';
 import type { RepairReport } from '../../src/storage/repair.ts';
 import type { NewRecord } from '../../src/storage/store.ts';
+import { blockAt } from '../../src/storage/table-block.ts';
+import { examineTable } from '../../src/storage/table-file.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import { aFolder } from '../support/folder.ts';
-import { Grower, aRecord, network, openTestStore, readAll, withDatabase } from './support.ts';
+import {
+  Grower,
+  aRecord,
+  copyOf,
+  cutUpTo,
+  network,
+  openTestStore,
+  readAll,
+  sweepAll,
+  withDatabase,
+} from './support.ts';
 
 const hexes = (records: readonly { readonly id: Uint8Array }[]): string[] =>
   records.map(({ id }) => messageIdHex(id));
@@ -30,14 +43,23 @@ function repair(dataDir: string): Promise<RepairReport> {
   return repairStore({ dataDir, network, cacheBytes: 4 << 20, keepAs: 'damaged', onProgress });
 }
 
+/** Whether LevelDB packs the blocks: it does where messages repeat themselves. */
+const packings: [string, string | undefined][] = [
+  ['plain', undefined],
+  ['packed', 'the same indexation key '.repeat(2)],
+];
+
 /** 3 000 messages, some 5 MiB in several tables, and one that waits. */
-async function fill(dataDir: string): Promise<{ records: NewRecord[]; pending: NewRecord }> {
+async function fill(
+  dataDir: string,
+  index?: string,
+): Promise<{ records: NewRecord[]; pending: NewRecord }> {
   const grower = new Grower();
   const pending = aRecord({ parents: [aRecord().id] });
   {
     await using store = await openTestStore(dataDir);
     for (let append = 0; append < 30; append++) {
-      await store.append(grower.many(100, { dataBytes: 1_500 }));
+      await store.append(grower.many(100, index === undefined ? plain : { index, dataBytes: 60 }));
     }
     await store.addPending([pending]);
   }
@@ -58,9 +80,9 @@ async function change(dataDir: string, seq: number, at: (size: number) => number
 async function expectAllBut(
   dataDir: string,
   records: readonly NewRecord[],
-  lostSeqs: readonly number[],
+  seqs: readonly number[],
 ): Promise<void> {
-  const lost = new Set(lostSeqs);
+  const lost = new Set(seqs);
   const kept = records.filter((_, position) => !lost.has(position + 1));
   await using store = await openTestStore(dataDir);
   expect(hexes(await readAll(store))).toEqual(hexes(kept));
@@ -83,6 +105,34 @@ async function tablesOf(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.ldb'));
   const paths = names.toSorted().map((name) => join(folder, name));
   return paths.filter((path) => statSync(path).size >= minTableBytes);
+}
+
+const plain = { dataBytes: 1_500 };
+
+function lostSeqs({ damaged, missing }: RepairReport): number[] {
+  return [...damaged.ranges, ...missing.ranges].flatMap(([first, last]) =>
+    Array.from({ length: last - first + 1 }, (_, at) => first + at),
+  );
+}
+
+/** Of these, those whose last bytes stand there as they are. */
+function countOf(bytes: Buffer, records: readonly NewRecord[]): number {
+  return records.filter((record) => bytes.includes(Buffer.from(record.bytes.subarray(-60)))).length;
+}
+
+/** A repair loses at most so many, and the node starts with all others. */
+async function expectSaved(
+  dataDir: string,
+  records: readonly NewRecord[],
+  { maxLost, what }: { readonly maxLost: number; readonly what: string },
+): Promise<void> {
+  const report = await repair(dataDir);
+  const lost = lostSeqs(report);
+  expect(report.isLogWhole, `of a ${what}`).toBe(false);
+  expect(lost.length, `of a ${what}`).toBeLessThanOrEqual(maxLost);
+  const verified = await verifyStore({ dataDir, network, cacheBytes: 4 << 20, onProgress });
+  expect(verified.faults, `of a ${what}`).toEqual([]);
+  await expectAllBut(dataDir, records, lost);
 }
 
 describe('a repair', () => {
@@ -168,25 +218,110 @@ describe('a repair', () => {
     // 500 bytes lie in one or two blocks of 4 KiB, which hold some three messages each.
     expect(lostCount).toBeLessThan(40);
     expect(report.messageCount).toBe(3_000 - lostCount);
-    const lost = [...report.damaged.ranges, ...report.missing.ranges].flatMap(([first, last]) =>
-      Array.from({ length: last - first + 1 }, (_, at) => first + at),
-    );
-    await expectAllBut(folder.path, records, lost);
+    await expectAllBut(folder.path, records, lostSeqs(report));
   });
 
-  it.each(['cut', 'gone'])('loses what one table held when that is %s', async (how) => {
+  it.each(packings)(
+    'of a table that was cut anywhere saves all that lies before the cut: %s',
+    async (_, index) => {
+      await using folder = await aFolder();
+      const template = join(folder.path, 'template');
+      const { records } = await fill(template, index);
+      for (let times = 0; times < 4; times++) {
+        const dataDir = await copyOf(template, join(folder.path, 'copy'));
+        const tables = await tablesOf(join(dataDir, 'log'));
+        const table = tables[randomInt(tables.length)]!;
+        const bytes = await readFile(table);
+        // Half of them close to its end, where only what LevelDB needs to read it is gone.
+        const cutAt = bytes.length - 1 - randomInt(times % 2 ? 1_000 : bytes.length);
+        const { blocks } = await examineTable(table, bytes.length);
+        const behind = blocks.filter(({ endsAt }) => endsAt > cutAt);
+        const inBlocks = behind.flatMap(({ at }) => blockAt(bytes.subarray(at)).block!.entries);
+        const hidden =
+          index === undefined ? 1 + countOf(bytes.subarray(cutAt), records) : inBlocks.length;
+        await truncate(table, cutAt);
+        const what = `table of ${bytes.length} bytes cut at ${cutAt}`;
+        expect(hidden, `of a ${what}`).toBeLessThanOrEqual(1 + inBlocks.length);
+        await expectSaved(dataDir, records, { maxLost: hidden, what });
+      }
+    },
+  );
+
+  it.each(packings)(
+    'of a table with damage behind its blocks loses nothing: %s',
+    async (_, index) => {
+      await using folder = await aFolder();
+      const template = join(folder.path, 'template');
+      const { records } = await fill(template, index);
+      for (let times = 0; times < 4; times++) {
+        const dataDir = await copyOf(template, join(folder.path, 'copy'));
+        const tables = await tablesOf(join(dataDir, 'log'));
+        const table = tables[randomInt(tables.length)]!;
+        const bytes = await readFile(table);
+        const { blocks } = await examineTable(table, bytes.length);
+        const [at, length] = [blocks.at(-1)!.endsAt, 1 + randomInt(64)];
+        const from = times === 0 ? bytes.length - 8 : at + randomInt(bytes.length - 48 - at);
+        for (let place = from; place < Math.min(from + length, bytes.length); place++) {
+          bytes[place] = bytes.readUInt8(place) ^ 0x55;
+        }
+        await writeFile(table, bytes);
+        const what = `table with ${length} bytes damaged from ${from} on`;
+        expect(from, `of a ${what}`).toBeGreaterThanOrEqual(at);
+        await expectSaved(dataDir, records, { maxLost: 0, what });
+      }
+    },
+  );
+
+  it('loses what one table held when that is gone', async () => {
     await using folder = await aFolder();
     const { records } = await fill(folder.path);
     const [table] = await tablesOf(join(folder.path, 'log'));
-    await (how === 'cut' ? truncate(table!, 10_000) : rm(table!));
+    await rm(table!);
     await expect(openTestStore(folder.path)).rejects.toThrow('midge db repair');
     const report = await repair(folder.path);
     expect(report.isLogWhole).toBe(false);
     expect(report.messageCount + report.missing.count).toBe(3_000);
-    const lost = report.missing.ranges.flatMap(([first, last]) =>
-      Array.from({ length: last - first + 1 }, (_, at) => first + at),
-    );
-    await expectAllBut(folder.path, records, lost);
+    await expectAllBut(folder.path, records, lostSeqs(report));
+  });
+
+  it('leaves the damaged log as it was, and nothing else beside the new one', async () => {
+    await using folder = await aFolder();
+    await fill(folder.path);
+    const [table] = await tablesOf(join(folder.path, 'log'));
+    await truncate(table!, 100_000);
+    await repair(folder.path);
+    const kept = join(folder.path, 'damaged', 'log');
+    expect((await readdir(kept)).toSorted()).toContain(basename(table!));
+    expect((await stat(join(kept, basename(table!)))).size).toBe(100_000);
+    expect((await readdir(folder.path)).toSorted()).toEqual(['damaged', 'index', 'log']);
+  });
+
+  it('does not bring back what was pruned when the log has lost its word of that', async () => {
+    await using folder = await aFolder();
+    const { records } = await fill(folder.path);
+    {
+      await using store = await openTestStore(folder.path);
+      await cutUpTo(store, 1_000);
+      await sweepAll(store);
+    }
+    // Into a table of its own, with the next start.
+    await withDatabase(join(folder.path, 'log'), () => Promise.resolve());
+    const names = (await readdir(join(folder.path, 'log'))).filter((name) => name.endsWith('.ldb'));
+    await rm(join(folder.path, 'log', names.toSorted().at(-1)!));
+    const report = await repair(folder.path);
+    expect(report).toMatchObject({ isLogWhole: false, missing: { count: 0 }, state: ['cut'] });
+    await using store = await openTestStore(folder.path);
+    expect(store).toMatchObject({ cutSeq: 1_000, messageCount: 2_000 });
+    expect(hexes(await readAll(store))).toEqual(hexes(records.slice(1_000)));
+  });
+
+  it('of a log without the name of its list finds all, and the node does not begin another', async () => {
+    await using folder = await aFolder();
+    const { records } = await fill(folder.path);
+    await rm(join(folder.path, 'log', 'CURRENT'));
+    await expect(openTestStore(folder.path)).rejects.toThrow('midge db repair');
+    expect((await repair(folder.path)).messageCount).toBe(3_000);
+    await expectAllBut(folder.path, records, []);
   });
 
   it('puts a log together again whose list of files is lost', async () => {

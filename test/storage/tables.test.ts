@@ -1,7 +1,8 @@
 import { readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findCutTable, tablesIn } from '../../src/storage/tables.ts';
+import { decodeManifest, encodeManifest } from '../../src/storage/manifest.ts';
+import { findCutTable } from '../../src/storage/tables.ts';
 import { aFolder } from '../support/folder.ts';
 import { Grower, openTestStore } from './support.ts';
 
@@ -25,13 +26,15 @@ describe('the tables of a database', () => {
     const names = (await readdir(log)).filter((name) => name.endsWith('.ldb'));
     expect(names.length).toBeGreaterThan(1);
     const manifest = (await readFile(join(log, 'CURRENT'), 'utf8')).trim();
-    const tables = tablesIn(await readFile(join(log, manifest)));
+    const list = decodeManifest(await readFile(join(log, manifest)))!;
+    expect(decodeManifest(encodeManifest(list))).toEqual(list);
+    const { tables } = list;
     const sizes = await Promise.all(names.map(async (name) => (await stat(join(log, name))).size));
     const numbers = names.map((name) => parseInt(name, 10));
-    for (const [number, sizeBytes] of tables!) {
+    for (const [number, { sizeBytes }] of tables) {
       expect(sizes[numbers.indexOf(number)]).toBe(sizeBytes);
     }
-    expect(tables!.size).toBeGreaterThan(1);
+    expect(tables.size).toBeGreaterThan(1);
     expect(await findCutTable(log)).toBeUndefined();
   });
 
@@ -39,7 +42,7 @@ describe('the tables of a database', () => {
     await using folder = await aFolder();
     const log = await fill(folder.path);
     const manifest = (await readFile(join(log, 'CURRENT'), 'utf8')).trim();
-    const [number] = [...tablesIn(await readFile(join(log, manifest)))!.keys()];
+    const [number] = [...decodeManifest(await readFile(join(log, manifest)))!.tables.keys()];
     const name = `${String(number).padStart(6, '0')}.ldb`;
     const { size } = await stat(join(log, name));
     await (how === 'cut' ? truncate(join(log, name), size - 1) : rm(join(log, name)));
@@ -52,7 +55,7 @@ describe('the tables of a database', () => {
     await fill(folder.path);
     const index = join(folder.path, 'index');
     const manifest = (await readFile(join(index, 'CURRENT'), 'utf8')).trim();
-    const [number] = [...tablesIn(await readFile(join(index, manifest)))!.keys()];
+    const [number] = [...decodeManifest(await readFile(join(index, manifest)))!.tables.keys()];
     await truncate(join(index, `${String(number).padStart(6, '0')}.ldb`), 100);
     await using store = await openTestStore(folder.path);
     expect(store.messageCount).toBe(6_000);
@@ -64,7 +67,7 @@ describe('the tables of a database', () => {
     const log = await fill(folder.path);
     const path = join(log, (await readFile(join(log, 'CURRENT'), 'utf8')).trim());
     const manifest = await readFile(path);
-    expect(tablesIn(manifest.fill(0, 20, 21))).toBeUndefined();
+    expect(decodeManifest(manifest.fill(0, 20, 21))).toBeUndefined();
     await writeFile(path, manifest);
     expect(await findCutTable(log)).toBeUndefined();
   });
