@@ -27,6 +27,9 @@ const listeners = await Promise.all(mqttUrls.map((url) => listen(url, before.mes
 const { messageId } = await sendData(client, 'greetings', 'hello');
 const heard = await Promise.all(listeners.map(({ told }) => told));
 for (const { end } of listeners) end();
-process.stdout.write(JSON.stringify({ messageId, heard, isHealthy: await client.health() }));
+// Not at once where the machine has more to do than it can.
+let isHealthy = false;
+while (!isHealthy) isHealthy = await client.health();
+process.stdout.write(JSON.stringify({ messageId, heard, isHealthy }));
 if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
 process.exit(0);
