@@ -15,7 +15,8 @@ export interface CertificateFiles {
 export interface Certificate {
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** Unix time. */
+  /** Good for clients from then on, as Unix time. */
+  readonly startsAtMs: number;
   readonly expiresAtMs: number;
 }
 
@@ -36,7 +37,13 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
     );
   }
   parsed(() => createSecureContext({ cert, key, minVersion }), `${certFile} cannot be served`);
-  return { cert, key, expiresAtMs: leaf.validToDate.getTime() };
+  const { validFromDate, validToDate } = leaf;
+  return {
+    cert,
+    key,
+    startsAtMs: validFromDate.getTime(),
+    expiresAtMs: validToDate.getTime(),
+  };
 }
 
 function keyOf(keyFile: string, key: Buffer): KeyObject {

@@ -51,7 +51,7 @@ export class Tls implements Disposable {
     this.#files = files;
     this.#deps = deps;
     this.#certificate = certificate;
-    this.#warnOfEnd();
+    this.#warnOfTimes();
     this.#lookLater();
   }
 
@@ -99,7 +99,7 @@ export class Tls implements Disposable {
     } catch (error) {
       this.#tellFailure(error);
     }
-    this.#warnOfEnd();
+    this.#warnOfTimes();
   }
 
   #serve(certificate: Certificate): void {
@@ -118,15 +118,24 @@ export class Tls implements Disposable {
     log.warn({ err: error }, 'the certificate cannot be renewed; the one that is served stays');
   }
 
-  #warnOfEnd(): void {
+  #warnOfTimes(): void {
     const nowMs = this.#deps.clock.now();
-    if (this.expiresAtMs - nowMs > warnBeforeMs || nowMs - this.#warnedAtMs < dayMs) return;
+    const fault = timeFaultOf(this.#certificate, nowMs);
+    if (fault === undefined || nowMs - this.#warnedAtMs < dayMs) return;
     this.#warnedAtMs = nowMs;
-    const words = this.expiresAtMs <= nowMs ? 'has expired' : 'expires soon';
-    this.#deps.log.warn({ expiresAt: this.#endWords() }, `the certificate of the API ${words}`);
+    const { startsAtMs } = this.#certificate;
+    const times = { startsAt: new Date(startsAtMs).toISOString(), expiresAt: this.#endWords() };
+    this.#deps.log.warn(times, `the certificate of the API ${fault}`);
   }
 
   #endWords(): string {
     return new Date(this.expiresAtMs).toISOString();
   }
+}
+
+/** Why clients refuse it now, or soon will. */
+function timeFaultOf({ startsAtMs, expiresAtMs }: Certificate, nowMs: number): string | undefined {
+  if (startsAtMs > nowMs) return 'is not valid yet';
+  if (expiresAtMs <= nowMs) return 'has expired';
+  return expiresAtMs - nowMs > warnBeforeMs ? undefined : 'expires soon';
 }

@@ -32,9 +32,12 @@ function aLog() {
   return { lines, first, log: pino({}, { write }) };
 }
 
+/** Certificates are good from yesterday on. */
+const aClock = (): HandClock => new HandClock(Date.now());
+
 /** With another clock it looks at its files only when it is asked to. */
 async function opened(files: CertificatePaths, clock?: Clock) {
-  const hand = new HandClock();
+  const hand = aClock();
   const { lines, first, log } = aLog();
   const tls = await openTls(files, {
     clock: clock ?? hand,
@@ -138,7 +141,7 @@ const endOf = async (folder: string, clock: HandClock, inMs: number) =>
 describe('a certificate that ends', () => {
   it('is told of fourteen days before, once a day', async () => {
     await using folder = await aFolder();
-    const clock = new HandClock();
+    const clock = aClock();
     using open = await endOf(folder.path, clock, warnBeforeMs + dayMs);
     await open.tls.renew();
     expect(open.lines).toEqual([]);
@@ -151,9 +154,27 @@ describe('a certificate that ends', () => {
     expect(open.lines).toEqual([soon, soon]);
   });
 
+  it('is told of at once when it is not valid yet, and when a renewed one is not', async () => {
+    await using folder = await aFolder();
+    const clock = new HandClock();
+    const later = () => {
+      const startsAtMs = clock.now() + dayMs;
+      return aCertificate({ startsAtMs, expiresAtMs: startsAtMs + 90 * dayMs });
+    };
+    using open = await opened(await writeCertificate(folder.path, later()), clock);
+    const early = 'warn: the certificate of the API is not valid yet';
+    expect(open.lines).toEqual([early]);
+    await writeCertificate(folder.path, later());
+    await open.tls.renew();
+    expect(open.lines).toEqual([early, renewed, early]);
+    clock.advance(dayMs);
+    await open.tls.renew();
+    expect(open.lines).toEqual([early, renewed, early]);
+  });
+
   it('is served all the same when it has ended', async () => {
     await using folder = await aFolder();
-    using open = await endOf(folder.path, new HandClock(), -dayMs);
+    using open = await endOf(folder.path, aClock(), -dayMs);
     expect(open.lines).toEqual(['warn: the certificate of the API has expired']);
   });
 });

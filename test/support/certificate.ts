@@ -52,6 +52,8 @@ export interface CertificateWish {
   readonly name?: string;
   /** Host names and IPv4 addresses. */
   readonly names?: readonly string[];
+  /** A day ago unless given, and a day before its end when that has come. */
+  readonly startsAtMs?: number;
   readonly expiresAtMs?: number;
   /** Signs itself when absent. */
   readonly by?: TestCertificate;
@@ -62,12 +64,13 @@ export function aCertificate(wish: CertificateWish = {}): TestCertificate {
   const { name = 'localhost', names = ['localhost', '127.0.0.1'], by, isAuthority = false } = wish;
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const expiresAtMs = wish.expiresAtMs ?? Date.now() + 90 * dayMs;
+  const startsAtMs = wish.startsAtMs ?? Math.min(Date.now(), expiresAtMs) - dayMs;
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ecdsaWithSha256,
     nameOf(by?.name ?? name),
-    sequence(timeOf(Math.min(Date.now(), expiresAtMs) - dayMs), timeOf(expiresAtMs)),
+    sequence(timeOf(startsAtMs), timeOf(expiresAtMs)),
     nameOf(name),
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, sequence(...(isAuthority ? [authority] : []), alternativeNames(names))),
