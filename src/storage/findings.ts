@@ -27,9 +27,12 @@ export const faultTable = {
   'id-missing': 'a message is not found by its id',
   'id-wrong': 'an id is found under the number of another message',
   'child-missing': 'a message is not found as the child of its parent',
+  'far-child-missing':
+    'a message is not found among the children that stand far above their parents',
   'indexation-missing': 'a message is not found by its indexation key',
   'ids-surplus': 'the index knows more ids than there are messages',
   'children-surplus': 'the index knows children that are none',
+  'far-surplus': 'the index knows children far above their parents that are none',
   'indexation-surplus': 'the index finds messages by keys that they do not have',
   'pending-damaged': 'a waiting message is not the one that its id names',
 } as const;

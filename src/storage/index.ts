@@ -6,6 +6,7 @@ import { asMessageId } from '../protocol/ids.ts';
 import { clearRange, commit, keysIn, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import { KnownIds } from './known-ids.ts';
+import { farDistance, farKey, farRange, isFarChild } from './far-layout.ts';
 import {
   childKey,
   childRange,
@@ -21,11 +22,11 @@ import {
   idKey,
   idOfKey,
   idText,
+  indexLayoutVersion,
   indexSpaces,
   indexationKey,
   indexationRange,
   isLazyChildKey,
-  layoutVersion,
   parentOfChildKey,
   pendingKey,
   positionKey,
@@ -38,6 +39,9 @@ import { Sweep } from './sweep.ts';
 
 const pendingKeysPerPage = 1_000;
 const familyPageSizes = { first: 2_000, next: 2_000 };
+/** With more of them a cut looks at all children, as each of these takes a seek. */
+const maxFarParents = 256;
+const maxFarKeys = 8_192;
 /** As much as such a page takes. */
 const highWaterMarkBytes = 64 * 1024;
 const nothing = Buffer.alloc(0);
@@ -129,7 +133,7 @@ export class Index implements AsyncDisposable {
   /** Says which log this is a view of, and how far. */
   async settle(logId: Buffer, indexedUpToSeq: number): Promise<void> {
     const batch = this.#db.batch();
-    this.#putPosition(batch, { layout: layoutVersion, logId, indexedUpToSeq });
+    this.#putPosition(batch, { layout: indexLayoutVersion, logId, indexedUpToSeq });
     await commit(batch, { sync: true });
   }
 
@@ -203,10 +207,44 @@ export class Index implements AsyncDisposable {
   }
 
   /** Of the parents in the range that have children above it, by the seq of the parent. */
-  async families({ firstSeq, lastSeq }: SeqRange): Promise<Map<number, Family>> {
+  async families(range: SeqRange): Promise<Map<number, Family>> {
     const families = new Map<number, Family>();
+    const nearSeq = Math.max(range.firstSeq, range.lastSeq - farDistance + 1);
+    const far = await this.#farParents({ ...range, lastSeq: nearSeq - 1 }, range.lastSeq);
+    if (far === undefined) await this.#addFamilies(families, range, range.lastSeq);
+    else {
+      for (const seq of far) {
+        await this.#addFamilies(families, { firstSeq: seq, lastSeq: seq }, range.lastSeq);
+      }
+      await this.#addFamilies(families, { ...range, firstSeq: nearSeq }, range.lastSeq);
+    }
+    return families;
+  }
+
+  /** Those in the range with a far child above a seq; undefined when looking at all children is no more work. */
+  async #farParents(
+    { firstSeq, lastSeq }: SeqRange,
+    aboveSeq: number,
+  ): Promise<ReadonlySet<number> | undefined> {
+    const parents = new Set<number>();
+    if (lastSeq < firstSeq) return parents;
+    let left = maxFarKeys;
+    const walk = keysIn(this.#db, { ...farRange(firstSeq, lastSeq), highWaterMarkBytes });
+    for await (const keys of pagesOf(walk, familyPageSizes)) {
+      for (const key of keys) if (seqOfKey(key) > aboveSeq) parents.add(parentOfChildKey(key));
+      left -= keys.length;
+      if (left < 0 || parents.size > maxFarParents) return undefined;
+    }
+    return parents;
+  }
+
+  async #addFamilies(
+    families: Map<number, Family>,
+    { firstSeq, lastSeq }: SeqRange,
+    aboveSeq: number,
+  ): Promise<void> {
     let [parentSeq, firstSteadySeq] = [0, 0];
-    const walk = this.#db.keys({ ...familyRange(firstSeq, lastSeq), highWaterMarkBytes });
+    const walk = keysIn(this.#db, { ...familyRange(firstSeq, lastSeq), highWaterMarkBytes });
     for await (const keys of pagesOf(walk, familyPageSizes)) {
       for (const key of keys) {
         const childSeq = seqOfKey(key);
@@ -215,13 +253,12 @@ export class Index implements AsyncDisposable {
           parentSeq = ofParent;
           firstSteadySeq = isLazyChildKey(key) ? 0 : childSeq;
         }
-        if (childSeq <= lastSeq) continue;
+        if (childSeq <= aboveSeq) continue;
         const { newestChildSeq = 0 } = families.get(parentSeq) ?? {};
         const newest = Math.max(childSeq, newestChildSeq);
         families.set(parentSeq, { newestChildSeq: newest, firstSteadySeq });
       }
     }
-    return families;
   }
 
   /**
@@ -230,6 +267,7 @@ export class Index implements AsyncDisposable {
    */
   async forgetChildren(range: SeqRange): Promise<void> {
     await clearRange(this.#db, familyRange(range.firstSeq, range.lastSeq));
+    await clearRange(this.#db, farRange(range.firstSeq, range.lastSeq));
   }
 
   /**
@@ -241,7 +279,10 @@ export class Index implements AsyncDisposable {
     for (const { seq, id, isLazy, parentSeqs, indexKey } of entries) {
       batch.del(idKey(id));
       if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
-      for (const parentSeq of parentSeqs) batch.del(childKey(parentSeq, isLazy, seq));
+      for (const parentSeq of parentSeqs) {
+        batch.del(childKey(parentSeq, isLazy, seq));
+        if (isFarChild(parentSeq, seq)) batch.del(farKey(parentSeq, seq));
+      }
     }
     await commit(batch, { sync: false });
   }
@@ -315,6 +356,9 @@ export class Index implements AsyncDisposable {
 
 function putEntry(batch: Batch, { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry): void {
   batch.put(idKey(id), encodeNumber(seq));
-  for (const parentSeq of parentSeqs) batch.put(childKey(parentSeq, isLazy, seq), nothing);
+  for (const parentSeq of parentSeqs) {
+    batch.put(childKey(parentSeq, isLazy, seq), nothing);
+    if (isFarChild(parentSeq, seq)) batch.put(farKey(parentSeq, seq), nothing);
+  }
   if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
 }

@@ -4,8 +4,10 @@ import { asMessageId, messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
 
-/** Rises when stored bytes change their meaning: a newer folder is refused, an older index made again. */
+/** Rises when stored bytes of the log change their meaning: a newer folder is refused. */
 export const layoutVersion = 1;
+/** The same of the index: one of another layout is made again. */
+export const indexLayoutVersion = 2;
 
 interface Space {
   /** First byte of every key. */
@@ -50,6 +52,7 @@ export const indexSpaces = {
     key: 'name',
     value: 'position: layout, log id, indexed-up-to seq; swept: a cut for each piece',
   },
+  far: { prefix: 6, key: 'parent seq, child seq', value: '' },
 } as const satisfies Record<string, Space>;
 
 const u64Bytes = 8;
@@ -124,7 +127,7 @@ function seqKey(space: Space, seq: number): Buffer {
   return key;
 }
 
-/** The seq that a key of messages, epochs, children or indexation ends with. */
+/** The seq that a key of messages, epochs, children, far children or indexation ends with. */
 export function seqOfKey(key: Buffer): number {
   return readU64(key, key.length - u64Bytes);
 }
@@ -176,7 +179,7 @@ export function idPieceRange(piece: number, pieces: number): KeyRange {
   return { gte: piece === 0 ? gte : edge(piece), lt: piece + 1 === pieces ? lt : edge(piece + 1) };
 }
 
-/** The child is `seqOfKey`. */
+/** Of a child or a far one, which is `seqOfKey`. */
 export function parentOfChildKey(key: Buffer): number {
   return readU64(key, 1);
 }

@@ -20,7 +20,12 @@ import {
 } from './index-folder.ts';
 import type { IndexPlace } from './index-folder.ts';
 import type { Index } from './index.ts';
-import { hasProvenBytes, layoutVersion, minIndexRecordBytes, minLogRecordBytes } from './layout.ts';
+import {
+  hasProvenBytes,
+  indexLayoutVersion,
+  minIndexRecordBytes,
+  minLogRecordBytes,
+} from './layout.ts';
 import type { Position } from './layout.ts';
 import type { Log } from './log.ts';
 import { findCutTable } from './tables.ts';
@@ -92,7 +97,7 @@ function isViewOf(log: Log, { logId, indexedUpToSeq }: Position): boolean {
 }
 
 function isOfOtherLayout({ position }: Index): boolean {
-  return position !== undefined && position.layout !== layoutVersion;
+  return position !== undefined && position.layout !== indexLayoutVersion;
 }
 
 /** How many of the newest messages may be missing: two write-ahead files hold no more, and the rest was fsynced. */

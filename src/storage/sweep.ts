@@ -3,6 +3,7 @@
 import { compactBetween, compactSeqs } from './compact-range.ts';
 import { commit, keysIn, pagesOf } from './database.ts';
 import type { Database, KeyWalk } from './database.ts';
+import { farRange } from './far-layout.ts';
 import {
   decodeNumber,
   decodeSwept,
@@ -25,8 +26,9 @@ const idPieces = 16;
 const maxJobBytes = 32 * 1024 * 1024;
 const childrenPiece = idPieces;
 const indexationPiece = idPieces + 1;
-const pieces = idPieces + 2;
-/** How much of what was pruned lies in each: half in the ids, half in the indexation keys; few children. */
+const farPiece = idPieces + 2;
+const pieces = idPieces + 3;
+/** How much of what was pruned lies in each: half in the ids, half in the indexation keys; few children, fewer far ones. */
 const weights = Array.from({ length: pieces }, (_, piece) =>
   piece < idPieces ? 1 / (2 * idPieces) : piece === indexationPiece ? 1 / 2 : 0,
 );
@@ -177,7 +179,7 @@ export class Sweep {
       if (staleCount === 0) continue;
       const { gte, lt } = rangeOf({ firstPiece: piece, lastPiece: piece, cutSeq });
       const sizeBytes = await this.#db.approximateSize(gte, lt);
-      const liveCount = piece === childrenPiece ? 0 : messageCount;
+      const liveCount = piece === childrenPiece || piece === farPiece ? 0 : messageCount;
       sum += (sizeBytes * staleCount) / (staleCount + liveCount);
     }
     return Math.round(sum);
@@ -191,6 +193,7 @@ export function isCompactedFirst({ firstPiece }: SweepJob): boolean {
 
 function rangeOf({ firstPiece, lastPiece, cutSeq }: SweepJob): KeyRange {
   if (firstPiece === childrenPiece) return familyRange(0, cutSeq);
+  if (firstPiece === farPiece) return farRange(0, cutSeq);
   if (firstPiece === indexationPiece) return spaceRange(indexSpaces.indexation);
   const { gte } = idPieceRange(firstPiece, idPieces);
   return { gte, lt: idPieceRange(lastPiece, idPieces).lt };

@@ -3,6 +3,7 @@ import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Database } from './database.ts';
+import { farKey, isFarChild } from './far-layout.ts';
 import {
   childKey,
   decodeNumber,
@@ -26,12 +27,13 @@ export interface Item {
 export interface EntryCounts {
   ids: number;
   children: number;
+  far: number;
   indexation: number;
 }
 
 export class EntryCheck {
   readonly #state: VerifiedState;
-  readonly expected: EntryCounts = { ids: 0, children: 0, indexation: 0 };
+  readonly expected: EntryCounts = { ids: 0, children: 0, far: 0, indexation: 0 };
 
   constructor(state: VerifiedState) {
     this.#state = state;
@@ -68,7 +70,23 @@ export class EntryCheck {
       if (known[position] === undefined) faults.add('child-missing', what);
     }
     this.expected.children += children.length;
+    await this.#verifyFar(indexDb, children);
     await this.#verifyIndexation(indexDb, items);
+  }
+
+  async #verifyFar(
+    indexDb: Database,
+    children: readonly { readonly parentSeq: number; readonly record: StoredMessage }[],
+  ): Promise<void> {
+    const far = children.filter(({ parentSeq, record }) => isFarChild(parentSeq, record.seq));
+    const keys = far.map(({ parentSeq, record }) => farKey(parentSeq, record.seq));
+    const known = await manyOr(indexDb, keys, this.#state);
+    for (const [position, { parentSeq, record }] of far.entries()) {
+      if (known[position] !== undefined) continue;
+      const what = `number ${record.seq} of parent ${parentSeq}`;
+      this.#state.findings.faults.add('far-child-missing', what);
+    }
+    this.expected.far += far.length;
   }
 
   async #verifyIndexation(indexDb: Database, items: readonly Item[]): Promise<void> {

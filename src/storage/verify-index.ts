@@ -4,6 +4,7 @@ import { decodeMessage } from '../protocol/codec.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Database } from './database.ts';
 import { isGiven } from './epochs.ts';
+import type { FaultKind } from './findings.ts';
 import {
   decodeNumber,
   decodePending,
@@ -32,10 +33,10 @@ export async function verifyIndex(
   const { indexDb, findings } = state;
   if (indexDb === undefined) return;
   const report = { isUnreadable: false };
-  const { ids, children, indexation } = verified.expected;
-  const total = ids + children + indexation;
+  const { ids, children, far, indexation } = verified.expected;
+  const total = ids + children + far + indexation;
   const counter = new Counter(state, verified, (done) => onProgress(done, Math.max(total, done)));
-  for (const space of ['ids', 'children', 'indexation'] as const) {
+  for (const space of ['ids', 'children', 'far', 'indexation'] as const) {
     await counter.count(indexDb, space, report);
   }
   await verifyPending(indexDb, state, report);
@@ -77,6 +78,7 @@ class Counter {
     const missing = {
       ids: 'id-missing',
       children: 'child-missing',
+      far: 'far-child-missing',
       indexation: 'indexation-missing',
     } as const;
     const missingCount = this.#countOf(missing[space]);
@@ -84,7 +86,7 @@ class Counter {
     if (surplus > 0) faults.add(`${space}-surplus`, undefined, surplus);
   }
 
-  #countOf(kind: 'id-missing' | 'child-missing' | 'indexation-missing'): number {
+  #countOf(kind: FaultKind): number {
     return this.#state.findings.faults.list().find((found) => found.kind === kind)?.count ?? 0;
   }
 

@@ -22,7 +22,7 @@ export async function verifyPins(state: VerifiedState, expected: EntryCounts): P
   }
   noteUnreadable(report, state.findings);
   walk.end();
-  for (const space of ['ids', 'children', 'indexation'] as const) {
+  for (const space of ['ids', 'children', 'far', 'indexation'] as const) {
     expected[space] += walk.expected[space];
   }
 }

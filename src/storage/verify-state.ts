@@ -10,6 +10,7 @@ import {
   decodePosition,
   idOfKey,
   idText,
+  indexLayoutVersion,
   layoutVersion,
   logSpaces,
   logStateKey,
@@ -103,7 +104,7 @@ async function positionOf(
   if (report.isUnreadable) findings.faults.add('index-unreadable');
   const position = value && decodePosition(value);
   const lastSeq = position && lastSeqUnder(epochs, position.logId);
-  if (position === undefined || lastSeq === undefined || position.layout !== layoutVersion) {
+  if (position === undefined || lastSeq === undefined || position.layout !== indexLayoutVersion) {
     findings.faults.add('index-position');
     return 0;
   }

@@ -30,6 +30,7 @@ async function keyCounts(dataDir: string): Promise<Record<string, number>> {
     ids: (await db.keys(spaceRange(indexSpaces.ids)).all()).length,
     children: (await db.keys(spaceRange(indexSpaces.children)).all()).length,
     indexation: (await db.keys(spaceRange(indexSpaces.indexation)).all()).length,
+    far: (await db.keys(spaceRange(indexSpaces.far)).all()).length,
   }));
   const messages = await withDatabase(join(dataDir, 'log'), (db) =>
     db.keys(messageRange(0, Infinity)).all(),
@@ -64,7 +65,7 @@ describe('a cut', () => {
       await sweepAll(store);
     }
     // 51 to 60: two parents each, of which those of 51 and one of those of 52 are entry points.
-    const counts = { messages: 10, ids: 10, indexation: 10, children: 2 * 10 - 3 };
+    const counts = { messages: 10, ids: 10, indexation: 10, children: 2 * 10 - 3, far: 0 };
     expect(await keyCounts(folder.path)).toEqual(counts);
   });
 
@@ -230,6 +231,68 @@ describe('an entry point', () => {
     expect(await store.facts([genesisId])).toEqual([undefined]);
     expect(await store.childrenOf(genesisId, 10)).toEqual([]);
     await expectConsistent(store);
+  });
+});
+
+describe('parents that are named from far above', () => {
+  it.each([
+    ['few', 3],
+    ['many', 300],
+  ])('stay, be they %s', async (_, farCount) => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    {
+      await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+      for (let n = 0; n < 5; n++) await store.append(grower.many(1_000, { isLazy: false }));
+      const late = Array.from({ length: farCount }, (_one, n) => {
+        const parents = [
+          grower.records[n * 3]!,
+          grower.records[n * 3 + 1]!,
+          grower.records.at(-1)!,
+        ];
+        return aRecord({ parents: parents.map(({ id }) => id), arrivalMs: 9_000, isLazy: n > 1 });
+      });
+      await store.append(late);
+      await store.append([aRecord({ parents: [late.at(-1)!.id], arrivalMs: 9_001 })]);
+      await cutUpTo(store, 4_990);
+      const points = await readPoints(store);
+      // And the two that the next ones in the line name.
+      expect(points.size).toBe(2 * farCount + 2);
+      for (const [n, { parents }] of late.entries()) {
+        for (const parent of parents.filter((id) => points.has(messageIdHex(id)))) {
+          const seq = grower.records.findIndex(
+            ({ id }) => messageIdHex(id) === messageIdHex(parent),
+          );
+          expect(points.get(messageIdHex(parent))).toMatchObject({
+            neededSeq: 5_001 + n,
+            // Each has a child in the line right behind it.
+            firstChildMs: 1_000 + seq + 1,
+          });
+        }
+      }
+      await expectConsistent(store);
+      await cutUpTo(store, 5_000 + farCount);
+      expect(store.entryPointCount).toBe(1);
+      await sweepAll(store);
+      // Each part once more, those included with which nothing was to be done.
+      for (let part = 0; part < 4; part++) await store.compact('index');
+    }
+    expect(await keyCounts(folder.path)).toMatchObject({ messages: 1, far: 0, children: 0 });
+  });
+
+  it('are found also by an index that was made again', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    {
+      await using store = await openTestStore(folder.path, { durability: 'process-crash' });
+      for (let n = 0; n < 5; n++) await store.append(grower.many(1_000, { isLazy: false }));
+      await store.append([aRecord({ parents: [grower.records[7]!.id], arrivalMs: 9_000 })]);
+    }
+    await using store = await openTestStore(folder.path, { reindex: true });
+    await cutUpTo(store, 4_990);
+    expect((await readPoints(store)).get(hex(grower.records[7]!))).toMatchObject({
+      neededSeq: 5_001,
+    });
   });
 });
 

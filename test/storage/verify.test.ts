@@ -7,6 +7,7 @@ import { faultTable } from '../../src/storage/findings.ts';
 import type { FaultKind } from '../../src/storage/findings.ts';
 import { genesisId, messageIdOf } from '../../src/protocol/ids.ts';
 import type { Database } from '../../src/storage/database.ts';
+import { farKey } from '../../src/storage/far-layout.ts';
 import {
   childKey,
   decodeRecord,
@@ -75,10 +76,13 @@ async function change(db: Database, seq: number, flip: (value: Buffer) => Buffer
 
 const genesisPoint = { neededSeq: 50, isLazy: false, firstChildMs: undefined, isHeld: false };
 
-/** By the kind that is found. Those about whole files stand below. */
+/** By the kind that is found. Those about whole files and long stores stand below. */
 const faults: Readonly<
   Record<
-    Exclude<FaultKind, 'log-unreadable' | 'log-table' | 'index-unreadable' | 'index-table'>,
+    Exclude<
+      FaultKind,
+      'log-unreadable' | 'log-table' | 'index-unreadable' | 'index-table' | 'far-child-missing'
+    >,
     Fault
   >
 > = {
@@ -199,6 +203,7 @@ const faults: Readonly<
     in: 'index',
     breakIt: (db) => db.put(childKey(20, false, 40), Buffer.alloc(0)),
   },
+  'far-surplus': { in: 'index', breakIt: (db) => db.put(farKey(20, 40), Buffer.alloc(0)) },
   'indexation-surplus': {
     in: 'index',
     breakIt: (db, records) =>
@@ -231,8 +236,27 @@ describe('a verification', () => {
   });
 
   it('has a test for each kind of fault', () => {
-    const whole = ['log-unreadable', 'log-table', 'index-unreadable', 'index-table'];
-    expect(new Set([...Object.keys(faults), ...whole])).toEqual(new Set(Object.keys(faultTable)));
+    const others = ['log-unreadable', 'log-table', 'index-unreadable', 'index-table'];
+    others.push('far-child-missing');
+    expect(new Set([...Object.keys(faults), ...others])).toEqual(new Set(Object.keys(faultTable)));
+  });
+
+  it('finds a far child that the index does not know as one', async () => {
+    await using folder = await aFolder();
+    {
+      await using store = await openTestStore(folder.path);
+      const grower = new Grower();
+      const old = grower.next();
+      await store.append([old]);
+      for (let n = 0; n < 5; n++) await store.append(grower.many(1_000));
+      await store.append([grower.next({ parents: [old.id], isLazy: true })]);
+    }
+    expect(await verify(folder.path)).toMatchObject({ faults: [], notes: [] });
+    await withDatabase(join(folder.path, 'index'), async (db) => {
+      expect(await db.get(farKey(1, 5_002))).toBeDefined();
+      await db.del(farKey(1, 5_002));
+    });
+    expect(kindsOf(await verify(folder.path))).toEqual(['far-child-missing']);
   });
 
   it.each(['log', 'index'] as const)('finds a table of the %s that is cut off', async (which) => {
