@@ -24,6 +24,7 @@ import type { Network } from './layout.ts';
 import { LevelStore } from './level-store.ts';
 import { lockedBy, pidFile } from './lock.ts';
 import { loadLogState } from './log-state.ts';
+import { LastRead } from './last-read.ts';
 import { Log } from './log.ts';
 import { Recent } from './recent.ts';
 import { recoverIndex } from './recovery.ts';
@@ -60,7 +61,7 @@ export interface StoreDeps {
 /** By which the index knows its children. */
 const genesisSeq = 0;
 /** Shares of `cacheBytes`. Ids are looked up at random, the log mostly at its end. */
-const cacheShares = { log: 0.25, index: 0.375, filter: 0.125, recent: 0.25 };
+const cacheShares = { log: 0.1875, lastRead: 0.0625, index: 0.375, filter: 0.125, recent: 0.25 };
 
 /**
  * Throws STORE_LOCKED, STORE_LAYOUT_NEWER, STORE_NETWORK_MISMATCH, DISK_FULL, STORE_OPEN_FAILED. Takes as
@@ -131,12 +132,13 @@ async function openBoth(options: StoreOptions, deps: StoreDeps): Promise<Shelves
   // Owns its errors, and is awaited when the index is closed.
   void index.learnIds();
   const recent = new Recent(cacheBytes * cacheShares.recent);
+  const lastRead = new LastRead(cacheBytes * cacheShares.lastRead);
   const owned = opening.move();
   return {
     log,
     index,
     recent,
-    view: new View(log, index, recent),
+    view: new View(log, index, { recent, lastRead }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

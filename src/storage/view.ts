@@ -4,6 +4,7 @@ import { genesisId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Index } from './index.ts';
 import { decodeRecord, idText } from './layout.ts';
+import type { LastRead } from './last-read.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
 import type { EntryPoint, Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
@@ -22,19 +23,36 @@ export function childrenSeqOf(key: string, facts: Facts): number | undefined {
   return facts.seq > 0 || key === genesisKey ? facts.seq : undefined;
 }
 
+/** What memory knows of messages. */
+export interface Caches {
+  readonly recent: Recent;
+  readonly lastRead: LastRead;
+}
+
 export class View {
   readonly #log: Log;
   readonly #index: Index;
   readonly #recent: Recent;
+  readonly #lastRead: LastRead;
 
-  constructor(log: Log, index: Index, recent: Recent) {
+  constructor(log: Log, index: Index, { recent, lastRead }: Caches) {
     this.#log = log;
     this.#index = index;
     this.#recent = recent;
+    this.#lastRead = lastRead;
   }
 
   /** Throws STORE_RECORD_DAMAGED. */
   get(id: MessageId): StoredMessage | undefined {
+    const key = idText(id);
+    const known = this.#lastRead.get(key);
+    if (known !== undefined && known.seq > this.#log.cutSeq) return known;
+    const record = this.#read(id);
+    if (record !== undefined && record.seq > this.#log.cutSeq) this.#lastRead.keep(key, record);
+    return record;
+  }
+
+  #read(id: MessageId): StoredMessage | undefined {
     const seq = this.#index.locateSync(id);
     const record = seq === undefined ? undefined : this.#log.getSync(seq);
     return carries(record, id) ? record : undefined;
