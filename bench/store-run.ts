@@ -208,10 +208,10 @@ async function read(job: Job): Promise<ReadTimes> {
     job.store === 'midge' ? await openMidge(job.dataDir) : await openYardstick(job.dataDir);
   await using store = opened;
   await settled();
-  const find = (key: Uint8Array): Promise<readonly unknown[]> =>
-    store instanceof YardstickById
-      ? store.findByIndex(key, limit)
-      : store.findByIndex(key, { limit });
+  const find = async (key: Uint8Array): Promise<readonly unknown[]> => {
+    if (store instanceof YardstickById) return store.findByIndex(key, limit);
+    return (await store.findByIndex(key, { limit })).messages;
+  };
   const idTimes: number[] = [];
   for (const id of ids) {
     idTimes.push(

@@ -23,7 +23,7 @@ import type {
   CutSlice,
   CutWish,
   Facts,
-  FoundMessage,
+  FoundPage,
   IndexPage,
   LogPage,
   NewEntryPoint,
@@ -292,7 +292,7 @@ export class LevelStore implements Store {
     return this.#read(({ view }) => view.childrenOf(id, limit));
   }
 
-  findByIndex(key: Uint8Array, page: IndexPage): Promise<readonly FoundMessage[]> {
+  findByIndex(key: Uint8Array, page: IndexPage): Promise<FoundPage> {
     return this.#read(({ view }) => view.findByIndex(key, page));
   }
 

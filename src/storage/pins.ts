@@ -205,6 +205,12 @@ export class Pins {
     return new Set(seqs.filter((_, position) => found[position]));
   }
 
+  /** The newest of them first. Copies no bytes. */
+  async seqsBefore(beforeSeq: number, limit: number): Promise<readonly number[]> {
+    const keys = await this.#db.keys({ ...pinRange(1, beforeSeq - 1), limit }).all();
+    return keys.map(seqOfPinKey);
+  }
+
   /** Of one slice, ascending. */
   async keptWithin({ firstSeq, lastSeq }: SeqRange): Promise<readonly number[]> {
     if (!this.hasKept) return [];

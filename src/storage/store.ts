@@ -198,8 +198,8 @@ export interface Store extends AsyncDisposable {
   has(id: MessageId): boolean;
   /** Oldest first, lazy children after all others. */
   childrenOf(id: MessageId, limit: number): Promise<readonly MessageId[]>;
-  /** Newest first; the seq of the last one is the next page's `beforeSeq`. Reads no message bytes. */
-  findByIndex(key: Uint8Array, page: IndexPage): Promise<readonly FoundMessage[]>;
+  /** Newest first. Reads no message bytes. */
+  findByIndex(key: Uint8Array, page: IndexPage): Promise<FoundPage>;
   /** Ascending; fewer than `limit` when `maxBytes` is reached, but at least one if there is one. */
   readLog(page: LogPage): Promise<readonly StoredMessage[]>;
   /** Descending; fewer than `limit` only at the beginning of the log. */
@@ -212,6 +212,15 @@ export interface Store extends AsyncDisposable {
 export interface FoundMessage {
   readonly seq: number;
   readonly id: MessageId;
+}
+
+export interface FoundPage {
+  readonly messages: readonly FoundMessage[];
+  /**
+   * The next page's `beforeSeq`; undefined when there is none. There may be one behind a page that is not full: one
+   * search looks only at so many entries of what was pruned.
+   */
+  readonly goOnBefore: number | undefined;
 }
 
 export interface IndexPage {

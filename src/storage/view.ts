@@ -2,12 +2,20 @@
 // that record and it carries that id, because the index may be older or newer than the log.
 import { genesisId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
+import { findKept, pageOf } from './find-kept.ts';
 import type { Index } from './index.ts';
 import { decodeRecord, idText } from './layout.ts';
 import type { LastRead } from './last-read.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
-import type { EntryPoint, Facts, FoundMessage, IndexPage, StoredMessage } from './store.ts';
+import type {
+  EntryPoint,
+  Facts,
+  FoundMessage,
+  FoundPage,
+  IndexPage,
+  StoredMessage,
+} from './store.ts';
 
 /** Most parents have no child that is gone, so one seek answers. */
 const firstChildSizes = { first: 1, next: 64 };
@@ -195,41 +203,31 @@ export class View {
   async findByIndex(
     key: Uint8Array,
     { limit, beforeSeq = Infinity }: IndexPage,
-  ): Promise<readonly FoundMessage[]> {
+  ): Promise<FoundPage> {
     const found: FoundMessage[] = [];
-    if (limit <= 0) return found;
-    const between = { afterSeq: this.#log.cutSeq, beforeSeq };
+    if (limit <= 0) return pageOf(found, limit);
+    const { cutSeq, pins } = this.#log;
+    const between = { afterSeq: cutSeq, beforeSeq };
     const size = Math.min(limit, maxFoundPerPage);
     for await (const page of this.#index.foundPages(key, between, size)) {
       found.push(...page.filter(({ seq }) => this.#log.isStored(seq)));
-      if (found.length >= limit) return found.slice(0, limit);
+      if (found.length >= limit) return pageOf(found, limit);
     }
-    const { pins } = this.#log;
-    if (pins.hasKept) found.push(...(await this.#findKept(key, { limit, beforeSeq })));
-    return found.slice(0, limit);
+    if (!pins.hasKept) return pageOf(found, limit);
+    const below = { limit: limit - found.length, beforeSeq: Math.min(beforeSeq, cutSeq + 1) };
+    const { messages, goOnBefore } = await this.#findKept(key, below);
+    return { messages: [...found, ...messages], goOnBefore };
   }
 
-  /**
-   * Below the cut the index has more than what is kept, and of a key that is not pinned perhaps much more: so only
-   * what is pinned by id is looked up there.
-   */
+  /** Of a key that is not pinned only what is pinned by id is looked up. */
   async #findKept(
     key: Uint8Array,
-    { limit, beforeSeq }: { readonly limit: number; readonly beforeSeq: number },
-  ): Promise<readonly FoundMessage[]> {
-    const { pins, cutSeq } = this.#log;
-    const isBefore = (seq: number): boolean => seq < beforeSeq;
-    if (!pins.hasIndexKey(key)) {
-      return this.#index.foundAmong(key, pins.keptSeqsOfIds.filter(isBefore));
-    }
-    const found: FoundMessage[] = [];
-    const between = { afterSeq: 0, beforeSeq: Math.min(beforeSeq, cutSeq + 1) };
-    for await (const page of this.#index.foundPages(key, between, maxFoundPerPage)) {
-      const kept = await pins.keptOf(page.map(({ seq }) => seq));
-      found.push(...page.filter(({ seq }) => kept.has(seq)));
-      if (found.length >= limit) break;
-    }
-    return found;
+    below: { readonly limit: number; readonly beforeSeq: number },
+  ): Promise<FoundPage> {
+    const [index, { pins }] = [this.#index, this.#log];
+    if (pins.hasIndexKey(key)) return findKept(key, below, { index, pins });
+    const seqs = pins.keptSeqsOfIds.filter((seq) => seq < below.beforeSeq);
+    return pageOf(await index.foundAmong(key, seqs), below.limit);
   }
 }
 

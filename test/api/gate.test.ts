@@ -80,15 +80,24 @@ describe('lists', () => {
     let [running, most] = [0, 0];
     const full = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
-    const read = async (): Promise<[]> => {
+    const read = async (): Promise<void> => {
       running += 1;
       most = Math.max(most, running);
       if (running === atOnce) full.resolve();
       await go.promise;
       running -= 1;
-      return [];
     };
-    const store = { ...standIns.store, findByIndex: read, childrenOf: read };
+    const store = {
+      ...standIns.store,
+      findByIndex: async () => {
+        await read();
+        return { messages: [], goOnBefore: undefined };
+      },
+      childrenOf: async () => {
+        await read();
+        return [];
+      },
+    };
     await using api = await openTestApi({ store });
     const paths = [
       '/api/v1/messages?index=aa',

@@ -42,7 +42,7 @@ const emptyStore: ApiDeps['store'] = {
   lastSeq: 0,
   get: () => undefined,
   childrenOf: () => Promise.resolve([]),
-  findByIndex: () => Promise.resolve([]),
+  findByIndex: () => Promise.resolve({ messages: [], goOnBefore: undefined }),
   readLog: () => Promise.resolve([]),
   readKept: () => Promise.resolve([]),
   pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0 },

@@ -29,7 +29,7 @@ it('end the connection when they are more', async () => {
   let searchCount = 0;
   const findByIndex = () => {
     searchCount += 1;
-    return Promise.withResolvers<never[]>().promise;
+    return Promise.withResolvers<never>().promise;
   };
   const store = { ...standIns.store, findByIndex };
   await using api = await openTestApi({ store });

@@ -124,7 +124,7 @@ describe('a backup', () => {
       await using store = await openTestStore(target);
       await expectConsistent(store);
       expect(store.get(grower.records[8]!.id)).toMatchObject({ seq: 9, arrivalMs: 1_008 });
-      expect(await store.findByIndex(indexKey, { limit: 100 })).toHaveLength(33);
+      expect((await store.findByIndex(indexKey, { limit: 100 })).messages).toHaveLength(33);
       const { messages, indexKeys } = await store.listPins();
       expect(messages.map(({ state }) => state).toSorted()).toEqual(['kept', 'stored']);
       expect(indexKeys).toEqual([indexKey]);

@@ -179,7 +179,7 @@ async function compare(model: Model, { tangle }: Real): Promise<void> {
     [...model.points.keys()].toSorted(),
   );
   for (const index of indexes) {
-    const found = await store.findByIndex(Buffer.from(index), { limit: 10_000 });
+    const { messages: found } = await store.findByIndex(Buffer.from(index), { limit: 10_000 });
     const expected = model.made
       .filter((one) => one.index === index && model.seqOf(one.key) !== undefined)
       .toSorted((a, b) => model.seqOf(b.key)! - model.seqOf(a.key)!);

@@ -309,7 +309,8 @@ describe('a message that was pruned', () => {
       expect(store.has(b.id)).toBe(false);
       expect(await store.append([b])).toEqual([4]);
       expect(store.get(b.id)).toMatchObject({ seq: 4 });
-      expect(await store.findByIndex(Buffer.from('again'), { limit: 9 })).toHaveLength(1);
+      const { messages } = await store.findByIndex(Buffer.from('again'), { limit: 9 });
+      expect(messages).toHaveLength(1);
       // It had a child already.
       expect(await store.facts([b.id])).toMatchObject([{ seq: 4, firstChildMs: 1_000 }]);
     }

@@ -30,7 +30,7 @@ const hexes = (found: readonly { readonly id: MessageId }[]): string[] =>
 const childrenOf = async (store: Store, { id }: NewRecord): Promise<string[]> =>
   (await store.childrenOf(id, 100)).map(messageIdHex);
 const find = async (store: Store, key: string): Promise<string[]> =>
-  hexes(await store.findByIndex(Buffer.from(key), { limit: 1_000 }));
+  hexes((await store.findByIndex(Buffer.from(key), { limit: 1_000 })).messages);
 const sizeOf = (...records: readonly NewRecord[]): number =>
   records.reduce((sum, record) => sum + recordBytes(record), 0);
 const byKey = (text: string): { indexKey: Buffer } => ({ indexKey: Buffer.from(text) });
@@ -217,7 +217,8 @@ describe('an indexation key that is pinned', () => {
     await using store = await openTestStore(folder.path);
     expect(await find(store, 'index 1')).toEqual(hexes(ofKey().toReversed()));
     const page = await store.findByIndex(Buffer.from('index 1'), { limit: 2, beforeSeq: 20 });
-    expect(page.map(({ seq }) => seq)).toEqual([17, 14]);
+    expect(page.messages.map(({ seq }) => seq)).toEqual([17, 14]);
+    expect(page.goOnBefore).toBe(14);
   });
 
   it('keeps no more than there is room for, counts the others and says so once', async () => {

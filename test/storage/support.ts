@@ -155,7 +155,7 @@ export async function expectConsistent(store: Store): Promise<StoredMessage[]> {
   }
   for (const [key, ids] of found) {
     const answer = await store.findByIndex(Buffer.from(key, 'hex'), { limit: 1_000_000 });
-    expect(hexes(answer.map(({ id }) => id))).toEqual(ids);
+    expect(hexes(answer.messages.map(({ id }) => id))).toEqual(ids);
   }
   await expectFacts(store, children, seqs);
   return all;

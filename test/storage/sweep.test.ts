@@ -129,7 +129,7 @@ describe('a sweep', () => {
       expect(await db.get(indexationKey(Buffer.from('same'), 4))).toBeDefined();
     });
     await using store = await openTestStore(folder.path);
-    const found = await store.findByIndex(Buffer.from('same'), { limit: 100 });
+    const { messages: found } = await store.findByIndex(Buffer.from('same'), { limit: 100 });
     expect(found.map(({ id }) => messageIdHex(id))).toEqual(
       records
         .slice(35)

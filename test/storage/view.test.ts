@@ -145,7 +145,7 @@ describe('facts', () => {
     expect(await store.facts([lost.id])).toEqual([undefined]);
     await store.append([again]);
     expect(await store.childrenOf(parent.id, 10)).toEqual([Buffer.from(again.id)]);
-    expect(hexes(await store.findByIndex(Buffer.from('test'), { limit: 10 }))).toEqual(
+    expect(hexes((await store.findByIndex(Buffer.from('test'), { limit: 10 })).messages)).toEqual(
       hexes([again, parent]),
     );
   });
@@ -176,14 +176,15 @@ describe('findByIndex', () => {
     await store.append(grower.records);
     const key = Buffer.from('wanted');
     const found: { readonly seq: number; readonly id: Uint8Array }[] = [];
-    for (;;) {
-      const page = await store.findByIndex(key, { limit: 700, beforeSeq: found.at(-1)?.seq });
-      found.push(...page);
-      if (page.length < 700) break;
-    }
+    let beforeSeq: number | undefined;
+    do {
+      const page = await store.findByIndex(key, { limit: 700, beforeSeq });
+      found.push(...page.messages);
+      beforeSeq = page.goOnBefore;
+    } while (beforeSeq !== undefined);
     expect(hexes(found)).toEqual(hexes(wanted.toReversed()));
-    expect(await store.findByIndex(key, { limit: 0 })).toEqual([]);
-    expect(await store.findByIndex(Buffer.from('absent'), { limit: 5 })).toEqual([]);
+    expect((await store.findByIndex(key, { limit: 0 })).messages).toEqual([]);
+    expect((await store.findByIndex(Buffer.from('absent'), { limit: 5 })).messages).toEqual([]);
   });
 
   it('takes no key for the beginning of another', async () => {
@@ -193,7 +194,7 @@ describe('findByIndex', () => {
     const records = keys.map((index) => aRecord({ index }));
     await store.append(records);
     for (const [position, key] of keys.entries()) {
-      const found = await store.findByIndex(Buffer.from(key), { limit: 10 });
+      const { messages: found } = await store.findByIndex(Buffer.from(key), { limit: 10 });
       expect(hexes(found)).toEqual(hexes([records[position]!]));
     }
   });
@@ -202,6 +203,6 @@ describe('findByIndex', () => {
     await using folder = await aFolder();
     await using store = await openTestStore(folder.path);
     await store.append([{ ...aRecord(), indexKey: undefined }]);
-    expect(await store.findByIndex(Buffer.from('test'), { limit: 10 })).toEqual([]);
+    expect((await store.findByIndex(Buffer.from('test'), { limit: 10 })).messages).toEqual([]);
   });
 });

@@ -49,8 +49,8 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
     },
     handler: async ({ query }) => {
       const key = indexKeyFrom(query.index);
-      const hits = await store.findByIndex(key, { limit: maxResults });
-      const messageIds = hits.map(({ id }) => messageIdHex(id));
+      const { messages } = await store.findByIndex(key, { limit: maxResults });
+      const messageIds = messages.map(({ id }) => messageIdHex(id));
       return { data: { index: hexOf(key), maxResults, count: messageIds.length, messageIds } };
     },
   });
@@ -68,16 +68,17 @@ export function searchRoutes(app: ApiServer, { store }: SearchDeps): void {
       const key = indexKeyFrom(query.index);
       const limit = Number(query.limit ?? maxResults);
       const { floorSeq, beforeSeq } = await rangeOf(query, store);
-      const found = await store.findByIndex(key, { limit: limit + 1, beforeSeq });
-      const hits = found.filter(({ seq }) => seq >= floorSeq);
+      const wanted = { limit: limit + 1, beforeSeq };
+      const { messages, goOnBefore = 0 } = await store.findByIndex(key, wanted);
+      const hits = messages.filter(({ seq }) => seq >= floorSeq);
       const page = hits.slice(0, limit);
-      const last = page.at(-1);
+      const goOnSeq = hits.length > limit ? (page.at(-1)?.seq ?? 0) : goOnBefore;
       return {
         data: {
           index: hexOf(key),
           count: page.length,
           messageIds: page.map(({ id }) => messageIdHex(id)),
-          ...(hits.length > limit && last !== undefined && { cursor: String(last.seq) }),
+          ...(goOnSeq > Math.max(1, floorSeq) && { cursor: String(goOnSeq) }),
         },
       };
     },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageIdHex } from '../../../src/protocol/ids.ts';
-import { ask, errorOf } from '../harness.ts';
+import type { FoundPage, IndexPage } from '../../../src/storage/store.ts';
+import { ask, errorOf, openTestApi, standIns } from '../harness.ts';
 import { aRecord, openApiOver } from './stored.ts';
 
 const key = 'f00d';
@@ -121,4 +122,30 @@ describe('a page of a search', () => {
     expect(answer.status).toBe(400);
     expect(errorOf(answer)).toMatchObject({ reason: 'request_invalid', message });
   });
+});
+
+it('has a cursor behind a page that is not full when the search went no further', async () => {
+  const [id] = [records[0]!.id];
+  const pages = new Map<number | undefined, FoundPage>([
+    [undefined, { messages: [{ seq: 90, id }], goOnBefore: 50 }],
+    [50, { messages: [], goOnBefore: 20 }],
+    [20, { messages: [{ seq: 12, id }], goOnBefore: undefined }],
+  ]);
+  const findByIndex = (_: Uint8Array, { beforeSeq }: IndexPage) =>
+    Promise.resolve(pages.get(beforeSeq)!);
+  await using api = await openTestApi({ store: { ...standIns.store, findByIndex } });
+  const counts: unknown[] = [];
+  let query = `?index=${key}&limit=10`;
+  for (;;) {
+    const { json } = await ask(api, { path: `/api/midge/v1/messages${query}` });
+    const { data } = json as { data: { count: number; cursor?: string } };
+    counts.push([data.count, data.cursor]);
+    if (data.cursor === undefined) break;
+    query = `?index=${key}&limit=10&cursor=${data.cursor}`;
+  }
+  expect(counts).toEqual([
+    [1, '50'],
+    [0, '20'],
+    [1, undefined],
+  ]);
 });
