@@ -23,13 +23,13 @@ export class Metrics {
   /** Adds to a counter that is counted here. */
   count(name: MetricName, labels: Labels = {}): void {
     const metric = this.#metrics.get(name);
-    if (metric instanceof Counter) metric.inc({ ...labels });
+    if (metric instanceof Counter) metric.inc(labels);
   }
 
   /** Adds to a histogram. */
   observe(name: MetricName, value: number, labels: Labels = {}): void {
     const metric = this.#metrics.get(name);
-    if (metric instanceof Histogram) metric.observe({ ...labels }, value);
+    if (metric instanceof Histogram) metric.observe(labels, value);
   }
 
   /** In the text format of Prometheus; the owner sees the private ones too. */

@@ -59,6 +59,7 @@ export class Tokens {
   readonly #ownerOf: OwnerOf;
   /** The id in each token whose signature was found good. Only its record tells whether it counts. */
   readonly #signed = new Map<string, string>();
+  readonly #grants = new WeakMap<TokenRecord, Grant>();
 
   constructor(
     key: CryptoKey,
@@ -131,7 +132,11 @@ export class Tokens {
 
   #grantBy(record: TokenRecord | undefined): Grant | undefined {
     if (record === undefined || record.expiresAtMs <= this.#clock.now()) return undefined;
-    return { scopes: new Set(record.scopes), tokenId: record.id };
+    const known = this.#grants.get(record);
+    if (known !== undefined) return known;
+    const grant = { scopes: new Set(record.scopes), tokenId: record.id };
+    this.#grants.set(record, grant);
+    return grant;
   }
 
   /** Undefined for what we have not signed. */

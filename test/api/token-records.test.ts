@@ -1,5 +1,7 @@
+import { unlinkSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { TokenRecords } from '../../src/api/token-records.ts';
 import type { TokenRecord } from '../../src/api/token-records.ts';
@@ -20,6 +22,24 @@ it('changes one after the other, and sees what others did to the file in between
   await other.change((all) => all.slice(1));
   expect(await one.all()).toEqual([record('2'), record('3')]);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
+});
+
+it('looks at the file once in a turn of the event loop, and knows its own changes at once', async () => {
+  await using folder = await aFolder();
+  const path = join(folder.path, 'tokens.json');
+  const records = new TokenRecords(path);
+  const { id } = record('1');
+  const other = record('2');
+  await records.change(() => [record('1'), other]);
+  expect(await records.find(id)).toEqual(record('1'));
+  await records.change(() => [record('1')]);
+  expect(await records.find(other.id)).toBeUndefined();
+  await setImmediate();
+  expect(records.find(id)).toEqual(record('1'));
+  unlinkSync(path);
+  expect(records.find(id)).toEqual(record('1'));
+  await setImmediate();
+  expect(await records.find(id)).toBeUndefined();
 });
 
 it('stays as it was when an edit is refused', async () => {
