@@ -1,9 +1,7 @@
-// A node that strangers wish ill: it answers a client that behaves all the while, and its memory stays within a bound. The
-// strangers come from other loopback addresses than the client, as they come from other addresses in the world.
+// A node that strangers wish ill: it answers a client that behaves all the while, and its memory stays within a bound.
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { WebSocket } from 'ws';
@@ -13,13 +11,16 @@ import { maxPipelined } from '../../src/api/pipelining.ts';
 import { attach, isAcknowledged } from '../support/client.ts';
 import { aFolder } from '../support/folder.ts';
 import { NodeProcess } from '../support/node-process.ts';
+import {
+  Strangers,
+  during,
+  endOf,
+  maxGrowthBytes,
+  maxLeftBytes,
+  settled,
+} from '../support/strangers.ts';
 
 const MiB = 1024 * 1024;
-/** Over what it took before, at any time, all attacks together. */
-const maxGrowthBytes = 256 * MiB;
-/** What may be left of it a while after: malloc keeps some of its pieces. */
-const maxLeftBytes = 80 * MiB;
-
 let folder: Awaited<ReturnType<typeof aFolder>>;
 let node: NodeProcess;
 let port: number;
@@ -64,53 +65,16 @@ async function openConnections(): Promise<number> {
   return Number(/^midge_api_connections (\d+)$/m.exec(metrics)?.[1]);
 }
 
-/** What a client that behaves is answered until the attack has ended, and what the node took of memory meanwhile. */
-async function during(attack: () => Promise<void>) {
-  const over = new AbortController();
-  const attacking = attack().finally(() => over.abort());
-  const statuses: number[] = [];
-  let peakBytes = 0;
-  do {
-    statuses.push(await goodRead());
-    peakBytes = Math.max(peakBytes, node.rssBytes);
-  } while (!over.signal.aborted);
-  await attacking;
-  return { statuses: new Set(statuses), peakBytes };
-}
-
 async function expectSurvived(attack: () => Promise<void>): Promise<void> {
-  const { statuses, peakBytes } = await during(attack);
+  const { statuses, peakBytes } = await during({ node, goodRead }, attack);
   expect(statuses).toEqual(new Set([200]));
   expect(peakBytes - calmBytes).toBeLessThan(maxGrowthBytes);
 }
 
-const strangers = new Set<Socket>();
-afterEach(() => {
-  for (const socket of strangers) socket.destroy();
-});
+const strangers = new Strangers();
+afterEach(() => strangers.leave());
 
-const stranger = (number: number): string => `127.0.1.${number}`;
-
-/** A connection of a stranger to a port of the node; whatever becomes of it. */
-function dial(number: number, toPort = port): Socket {
-  const socket = connect({ port: toPort, host: '127.0.0.1', localAddress: stranger(number) });
-  strangers.add(socket);
-  return socket.on('error', () => undefined).once('close', () => strangers.delete(socket));
-}
-
-/** Until it is open, or will never be. */
-const settled = (socket: Socket): Promise<unknown> =>
-  new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
-
-/** Until the other side has ended it; what it said. */
-async function endOf(socket: Socket): Promise<string> {
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await new Promise((resolve) =>
-    socket.closed ? resolve(undefined) : socket.once('close', resolve),
-  );
-  return Buffer.concat(chunks).toString('latin1');
-}
+const dial = (number: number, toPort = port): Socket => strangers.dial(number, toPort);
 
 /** 0 when there was no answer. */
 const statusOf = (answer: string): number => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);
@@ -138,7 +102,7 @@ const drips: Promise<string>[] = [];
 function drip(number: number, head: string, byte: string): void {
   const socket = dial(number);
   // Lives until the last test.
-  strangers.delete(socket);
+  strangers.keep(socket);
   socket.write(head);
   const timer = setInterval(() => socket.write(byte), 500);
   drips.push(endOf(socket).finally(() => clearInterval(timer)));
