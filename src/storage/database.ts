@@ -1,9 +1,9 @@
 // One LevelDB database: how it is opened, written and walked, and what its errors mean.
-import { readdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import type { ChainedBatch } from 'classic-level';
 import { TangleError } from '../errors.ts';
 import type { KeyRange } from './layout.ts';
+import { findListLoss } from './tables.ts';
 
 export type Database = ClassicLevel<Buffer, Buffer>;
 
@@ -31,7 +31,8 @@ export const maxBatchMessages = 4_096;
 const maxOpenFiles = 256;
 
 export const openDatabase: OpenDatabase = async (location, sizes) => {
-  await refuseUnlisted(location);
+  const loss = await findListLoss(location);
+  if (loss !== undefined) throw damagedFiles(location, loss);
   const db = new ClassicLevel<Buffer, Buffer>(location, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -42,16 +43,6 @@ export const openDatabase: OpenDatabase = async (location, sizes) => {
   await db.open();
   return db;
 };
-
-/**
- * Where the file is missing that says which list of tables counts, LevelDB begins a new database, and deletes all files
- * of the old one (measured).
- */
-async function refuseUnlisted(location: string): Promise<void> {
-  const names = await readdir(location).catch((): string[] => []);
-  if (names.includes('CURRENT') || !names.some((name) => /^\d+\.(ldb|sst|log)$/.test(name))) return;
-  throw damagedFiles(location, 'the file CURRENT is missing');
-}
 
 /** Chained batches only: an array batch with options costs three times as much (measured). */
 export type Batch = ChainedBatch<Database, Buffer, Buffer>;

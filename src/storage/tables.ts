@@ -17,8 +17,41 @@ export async function findCutTable(folder: string): Promise<string | undefined> 
   return undefined;
 }
 
+/** More than one look: where another process has the database, its files change meanwhile. */
+const looks = 3;
+
+/**
+ * What is wrong with the list of tables that LevelDB will go by, where it tells nothing itself: it deletes the tables
+ * that the list does not have, and without `CURRENT` begins a new database (both measured).
+ */
+export async function findListLoss(folder: string): Promise<string | undefined> {
+  let loss: string | undefined;
+  for (let look = 0; look < looks; look++) {
+    loss = await lookForListLoss(folder);
+    if (loss === undefined) break;
+  }
+  return loss;
+}
+
+/** The write-ahead file that a list names is there until the next edit of the list is on the disk. */
+async function lookForListLoss(folder: string): Promise<string | undefined> {
+  const names = new Set(await readdir(folder).catch((): string[] => []));
+  const tables = [...names].filter((name) => /^\d+\.(ldb|sst)$/.test(name));
+  const isFilled = tables.length > 0 || [...names].some((name) => /^\d+\.log$/.test(name));
+  if (!names.has('CURRENT')) return isFilled ? 'the file CURRENT is missing' : undefined;
+  const name = await currentName(folder);
+  const list = await readList(folder, name);
+  if (list === undefined || names.has(fileName(list.logNumber, 'log'))) return undefined;
+  const listed = new Set([...list.tables.keys()].map(tableName));
+  return tables.every((table) => listed.has(table)) ? undefined : `${name} has lost its end`;
+}
+
+function fileName(number: number, kind: 'ldb' | 'log'): string {
+  return `${String(number).padStart(6, '0')}.${kind}`;
+}
+
 export function tableName(number: number): string {
-  return `${String(number).padStart(6, '0')}.ldb`;
+  return fileName(number, 'ldb');
 }
 
 /** LevelDB's list of the tables that count; when it is not known which list does, the newest. */

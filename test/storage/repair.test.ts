@@ -13,6 +13,7 @@ import {
   pinKey,
   spaceRange,
 } from '../../src/storage/layout.ts';
+import { decodeManifest } from '../../src/storage/manifest.ts';
 import { repairStore } from '../../src/storage/repair.ts';
 import type { RepairReport } from '../../src/storage/repair.ts';
 import type { NewRecord } from '../../src/storage/store.ts';
@@ -322,6 +323,35 @@ describe('a repair', () => {
     await expect(openTestStore(folder.path)).rejects.toThrow('midge db repair');
     expect((await repair(folder.path)).messageCount).toBe(3_000);
     await expectAllBut(folder.path, records, []);
+  });
+
+  it('of a log whose list of tables was cut loses nothing, and the node does not go by that list', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    const closed = join(folder.path, 'closed');
+    {
+      await using store = await openTestStore(closed);
+      for (let append = 0; append < 45; append++) {
+        await store.append(grower.many(100, { dataBytes: 1_500 }));
+      }
+    }
+    const name = (await readFile(join(closed, 'log', 'CURRENT'), 'utf8')).trim();
+    const manifest = await readFile(join(closed, 'log', name));
+    const tablesAt = (end: number): string =>
+      [...(decodeManifest(manifest.subarray(0, end))?.tables.keys() ?? [])].join(' ');
+    const cuts = new Map<string, number>();
+    for (let cutAt = 0; cutAt < manifest.length; cutAt++) {
+      cuts.set(tablesAt(cutAt), cutAt);
+    }
+    cuts.delete(tablesAt(manifest.length));
+    expect(cuts.size).toBeGreaterThan(1);
+    for (const cutAt of cuts.values()) {
+      const dataDir = await copyOf(closed, join(folder.path, 'cut'));
+      await truncate(join(dataDir, 'log', name), cutAt);
+      await expect(openTestStore(dataDir)).rejects.toThrow('midge db repair');
+      expect((await repair(dataDir)).messageCount).toBe(4_500);
+      await expectAllBut(dataDir, grower.records, []);
+    }
   });
 
   it('puts a log together again whose list of files is lost', async () => {
