@@ -8,6 +8,8 @@ export interface Row {
   /** How many times better than `against`, measured in the same run. */
   readonly ratio?: number;
   readonly against?: string;
+  /** What `ratio` is to be at least; the table tells whether it is. */
+  readonly bar?: number;
 }
 
 export interface Mode {
@@ -25,7 +27,7 @@ export function printTable(rows: readonly Row[]): void {
     row.bench,
     row.what,
     `${number(row.value)} ${row.unit}`,
-    row.ratio === undefined ? '' : `${number(row.ratio)}x ${row.against ?? ''}`,
+    ratioCell(row),
   ]);
   const lines = [['bench', 'what', 'value', 'ratio'], ...cells];
   const widths = [0, 1, 2, 3].map((at) => Math.max(...lines.map((line) => line[at]!.length)));
@@ -37,6 +39,12 @@ export function printTable(rows: readonly Row[]): void {
         .trimEnd(),
     );
   }
+}
+
+function ratioCell({ ratio, against = '', bar }: Row): string {
+  if (ratio === undefined) return '';
+  const cell = `${number(ratio)}x ${against}`;
+  return bar === undefined ? cell : `${cell}; bar ${bar}x ${ratio >= bar ? 'met' : 'missed'}`;
 }
 
 export function median(values: readonly number[]): number {
