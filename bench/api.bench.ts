@@ -135,7 +135,7 @@ async function compare(
       unit: 'requests/s',
       ratio: ratioOf(({ perSecond }) => perSecond),
       against,
-      ...(bar !== undefined && { bar }),
+      ...(bar !== undefined && { bar: { of: 'ratio' as const, atLeast: bar } }),
     },
     {
       bench: 'api',

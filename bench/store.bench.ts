@@ -9,7 +9,7 @@ import { aFolder } from '../test/support/folder.ts';
 import { corpusOf, messageBytes } from './corpus.ts';
 import type { Job, Pruned, ReadTimes, Used } from './store-run.ts';
 import { median } from './table.ts';
-import type { Mode, Row } from './table.ts';
+import type { Bar, Mode, Row } from './table.ts';
 
 const million = 1_000_000;
 const modes = {
@@ -96,6 +96,9 @@ interface Figure {
   readonly isRate?: boolean;
   /** Said of larger stores too: how many times what the smallest one has. */
   readonly grows?: boolean;
+  readonly bar?: Bar;
+  /** How much of what the smallest has a million may have. */
+  readonly growth?: number;
 }
 
 const figures: readonly Figure[] = [
@@ -104,17 +107,27 @@ const figures: readonly Figure[] = [
     unit: 'messages/s',
     of: ({ intake }) => perSecond(intake),
     isRate: true,
+    bar: { of: 'ratio', atLeast: 1.5 },
   },
-  { what: 'CPU of it', unit: 'us a message', of: ({ intake }) => cpuUs(intake), grows: true },
+  {
+    what: 'CPU of it',
+    unit: 'us a message',
+    of: ({ intake }) => cpuUs(intake),
+    grows: true,
+    growth: 1.4,
+    bar: { of: 'ratio', atLeast: 1.5 },
+  },
   {
     what: 'written to disk by it, pruning off',
     unit: 'bytes a message byte',
     of: ({ intake }) => writtenPerByte(intake),
+    // At most 0.4 times as much.
+    bar: { of: 'ratio', atLeast: 2.5 },
   },
   { what: 'size on disk', unit: 'bytes a message', of: ({ intake }) => sizePerMessage(intake) },
   { what: 'peak RSS of the intake', unit: 'MiB', of: ({ intake }) => rssMiB(intake) },
-  { what: 'read by id, p50', unit: 'us', of: ({ read }) => read.idP50Us, grows: true },
-  { what: 'read by id, p99', unit: 'us', of: ({ read }) => read.idP99Us, grows: true },
+  { what: 'read by id, p50', unit: 'us', of: ({ read }) => read.idP50Us, grows: true, growth: 1.6 },
+  { what: 'read by id, p99', unit: 'us', of: ({ read }) => read.idP99Us, grows: true, growth: 3 },
   { what: 'search of 50, p50', unit: 'us', of: ({ read }) => read.indexP50Us, grows: true },
   { what: 'search of 50, p99', unit: 'us', of: ({ read }) => read.indexP99Us, grows: true },
   {
@@ -122,8 +135,14 @@ const figures: readonly Figure[] = [
     unit: 'messages/s',
     of: ({ prune }) => perSecond(prune.gone),
     isRate: true,
+    bar: { of: 'ratio', atLeast: 8 },
   },
-  { what: 'CPU of it', unit: 'us a message', of: ({ prune }) => cpuUs(prune.gone) },
+  {
+    what: 'CPU of it',
+    unit: 'us a message',
+    of: ({ prune }) => cpuUs(prune.gone),
+    bar: { of: 'ratio', atLeast: 8 },
+  },
   {
     what: 'and until it is off the disk',
     unit: 'messages/s',
@@ -140,26 +159,53 @@ const figures: readonly Figure[] = [
 
 function rowsOf(size: Size, smallest: Size): Row[] {
   const bench = `store ${size.count.toLocaleString('en')}`;
+  // Of a smoke the numbers mean nothing.
+  const hasBars = size.count >= million / 10;
+  const isMillion = size.count === million;
   const rows = figures.flatMap((figure): Row[] => {
     const value = median(size.midge.map(figure.of));
     const theirs = median(size.byId.map(figure.of));
-    const { what, unit } = figure;
+    const { what, unit, bar, growth } = figure;
     const ratio = figure.isRate === true ? value / theirs : theirs / value;
-    const row = { bench, what, value, unit, ratio, against: 'keyed by id in one database' };
+    const against = 'keyed by id in one database';
+    const row = { bench, what, value, unit, ratio, against, ...(bar && hasBars ? { bar } : {}) };
     if (figure.grows !== true || size === smallest) return [row];
     const before = median(smallest.midge.map(figure.of));
     const than = `times that of ${smallest.count.toLocaleString('en')}`;
-    return [row, { bench, what: `  ${what}`, value: value / before, unit: than }];
+    const most: Bar | undefined = growth && isMillion ? { of: 'value', atMost: growth } : undefined;
+    const grown = { bench, what: `  ${what}`, value: value / before, unit: than };
+    return [row, { ...grown, ...(most && { bar: most }) }];
   });
   const faster = (of: (prune: Pruned) => Used, unit: (used: Used) => number): number =>
     median(size.midge.map(({ intake, prune }) => unit(of(prune)) / unit(intake)));
   const cheaper = 1 / faster(({ reclaimed }) => reclaimed, cpuUs);
   const times = 'times that of intake';
+  const twice = hasBars ? { bar: { of: 'value', atLeast: 2 } as const } : {};
   const limit = `kept to ${Math.round(size.maxSizeBytes / 2 ** 20)} MiB meanwhile`;
+  const written: Row = {
+    bench,
+    what: 'written to disk by intake, of itself',
+    value: median(size.midge.map(({ intake }) => writtenPerByte(intake))),
+    unit: 'bytes a message byte',
+    bar: { of: 'value', atMost: 5 },
+  };
   return [
     ...rows,
-    { bench, what: 'rate of pruning, gone', value: faster((p) => p.gone, perSecond), unit: times },
-    { bench, what: '  off the disk', value: faster((p) => p.reclaimed, perSecond), unit: times },
+    ...(isMillion ? [written] : []),
+    {
+      bench,
+      what: 'rate of pruning, gone',
+      value: faster((p) => p.gone, perSecond),
+      unit: times,
+      ...twice,
+    },
+    {
+      bench,
+      what: '  off the disk',
+      value: faster((p) => p.reclaimed, perSecond),
+      unit: times,
+      ...twice,
+    },
     { bench, what: '  off the disk, messages a second of CPU', value: cheaper, unit: times },
     {
       bench,

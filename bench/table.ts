@@ -8,8 +8,14 @@ export interface Row {
   /** How many times better than `against`, measured in the same run. */
   readonly ratio?: number;
   readonly against?: string;
-  /** What `ratio` is to be at least; the table tells whether it is. */
-  readonly bar?: number;
+  /** What the value, or the ratio, must be. */
+  readonly bar?: Bar;
+}
+
+export interface Bar {
+  readonly of: 'value' | 'ratio';
+  readonly atLeast?: number;
+  readonly atMost?: number;
 }
 
 export interface Mode {
@@ -27,10 +33,11 @@ export function printTable(rows: readonly Row[]): void {
     row.bench,
     row.what,
     `${number(row.value)} ${row.unit}`,
-    ratioCell(row),
+    row.ratio === undefined ? '' : `${number(row.ratio)}x ${row.against ?? ''}`,
+    verdictOf(row),
   ]);
-  const lines = [['bench', 'what', 'value', 'ratio'], ...cells];
-  const widths = [0, 1, 2, 3].map((at) => Math.max(...lines.map((line) => line[at]!.length)));
+  const lines = [['bench', 'what', 'value', 'ratio', 'bar'], ...cells];
+  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...lines.map((line) => line[at]!.length)));
   for (const line of lines) {
     console.log(
       line
@@ -41,10 +48,13 @@ export function printTable(rows: readonly Row[]): void {
   }
 }
 
-function ratioCell({ ratio, against = '', bar }: Row): string {
-  if (ratio === undefined) return '';
-  const cell = `${number(ratio)}x ${against}`;
-  return bar === undefined ? cell : `${cell}; bar ${bar}x ${ratio >= bar ? 'met' : 'missed'}`;
+function verdictOf({ bar, value, ratio = 0 }: Row): string {
+  if (bar === undefined) return '';
+  const { atLeast = -Infinity, atMost = Infinity } = bar;
+  const measured = bar.of === 'ratio' ? ratio : value;
+  const words = bar.atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+  const unit = bar.of === 'ratio' ? 'x' : '';
+  return `${words}${unit}: ${measured >= atLeast && measured <= atMost ? 'met' : 'MISSED'}`;
 }
 
 export function median(values: readonly number[]): number {

@@ -46,6 +46,7 @@ const healthyPruning = {
     maxAgeMs: undefined,
     maxMessages: undefined,
     maxPinnedBytes: 10 * MiB,
+    maxEntryPoints: 1_000_000,
     reserveDiskBytes: 60 * MiB,
     minAgeMs: 1,
   },

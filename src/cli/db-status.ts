@@ -68,6 +68,7 @@ function words(status: DatabaseReply): string {
     ['on the disk', bytesWords(status.diskBytes)],
     ['reclaimable', bytesWords(status.reclaimableBytes)],
     ['pinned', pinnedWords(status)],
+    ['entry points', entryPointWords(status)],
     ['size limit', maxSizeBytes === undefined ? 'none' : bytesWords(maxSizeBytes)],
     [
       'disk free',
@@ -80,6 +81,10 @@ function words(status: DatabaseReply): string {
 function pinnedWords({ keptMessages, pinnedBytes, maxPinnedBytes }: DatabaseReply): string {
   const kept = `${counted(keptMessages, 'pruned message')} kept`;
   return `${bytesWords(pinnedBytes)} of ${bytesWords(maxPinnedBytes)}, ${kept}`;
+}
+
+function entryPointWords({ entryPoints, maxEntryPoints }: DatabaseReply): string {
+  return `${entryPoints.toLocaleString('en')} of ${maxEntryPoints.toLocaleString('en')}`;
 }
 
 function timeWords(timeMs: number | undefined): string {

@@ -13,6 +13,7 @@ const overheadBytes = 300;
 type ForecastStore = Pick<
   Store,
   | 'messageCount'
+  | 'entryPointCount'
   | 'cutSeq'
   | 'lastSeq'
   | 'readLog'
@@ -42,6 +43,9 @@ export interface DatabaseStatus {
   readonly keptMessages: number;
   readonly pinnedBytes: number;
   readonly maxPinnedBytes: number;
+  /** Pruned, and named by stored messages: of each, some 150 bytes in memory. */
+  readonly entryPoints: number;
+  readonly maxEntryPoints: number;
 }
 
 export interface Growth {
@@ -58,7 +62,10 @@ export interface Growth {
 export interface ForecastSources {
   readonly store: ForecastStore;
   readonly disk: Disk;
-  readonly limits: Pick<PruningLimits, 'maxSizeBytes' | 'reserveDiskBytes' | 'maxPinnedBytes'>;
+  readonly limits: Pick<
+    PruningLimits,
+    'maxSizeBytes' | 'reserveDiskBytes' | 'maxPinnedBytes' | 'maxEntryPoints'
+  >;
   readonly nowMs: number;
 }
 
@@ -91,6 +98,8 @@ export async function databaseStatus(sources: ForecastSources): Promise<Database
     keptMessages,
     pinnedBytes,
     maxPinnedBytes: limits.maxPinnedBytes,
+    entryPoints: store.entryPointCount,
+    maxEntryPoints: limits.maxEntryPoints,
   };
 }
 

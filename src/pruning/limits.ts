@@ -9,6 +9,8 @@ export const minSizeBytes = 64 * MiB;
 const maxDefaultSizeBytes = 64 * GiB;
 const maxDefaultReserveBytes = GiB;
 const maxDefaultPinnedBytes = 64 * MiB;
+/** Each takes some 150 bytes of memory. */
+const maxEntryPoints = 1_000_000;
 
 export interface PruningSettings {
   readonly maxSizeBytes?: number | undefined;
@@ -27,6 +29,8 @@ export interface PruningLimits {
   readonly reserveDiskBytes: number;
   /** What pinned messages may take. */
   readonly maxPinnedBytes: number;
+  /** Pruned messages that stored ones name; more, and the oldest messages go for it. */
+  readonly maxEntryPoints: number;
   /** What is younger goes neither for its age nor for its number. */
   readonly minAgeMs: number;
 }
@@ -55,6 +59,7 @@ export function limitsOf(settings: PruningSettings, disk: Disk): PruningLimits {
     maxMessages,
     reserveDiskBytes: settings.reserveDiskBytes ?? defaultReserve(disk),
     maxPinnedBytes: settings.maxPinnedBytes ?? defaultPinned(maxSizeBytes),
+    maxEntryPoints,
     minAgeMs: 2 * maxParentAgeMs,
   };
 }

@@ -5,6 +5,8 @@ import type { PruningLimits } from './limits.ts';
 export const minKeptMessages = 100;
 /** A limit in messages is cut down to a little less than it allows, so that slices are worth their fsync. */
 const countSlackShare = 0.01;
+/** Cut at a time to be rid of entry points: a slice, because each message names eight at the most, and most name none. */
+const messagesForPoints = 16_384;
 
 /** More than the door needs to open again. */
 const underwayShare = 1.1;
@@ -27,6 +29,7 @@ export interface PruningFacts {
   readonly folderBytes: number;
   readonly storeBytes: number;
   readonly freeBytes: number;
+  readonly entryPointCount: number;
   /** Pruning has begun and goes on until there is some room, so that it need not begin again at once. */
   readonly isUnderway: boolean;
   /** Of `storeBytes`: pruned already, and gone with the next compaction. */
@@ -55,16 +58,17 @@ export interface Decision {
 
 /**
  * Age and number respect `minAgeMs`: honest messages may still name what is younger. The size does not,
- * because a full disk ends the node: of what it takes that is young, tips and named parents stay solid as
- * entry points. Nothing takes the newest tips or the newest messages.
+ * because a full disk ends the node, nor do entry points, because memory has an end: of what they take that is young,
+ * tips and named parents stay solid as entry points. Nothing takes the newest tips or the newest messages.
  */
 export function decide(facts: PruningFacts, limits: PruningLimits): Decision {
   const hardFloor = hardFloorOf(facts);
   const softFloor = facts.isClockTrusted ? Math.min(hardFloor, facts.minAgeSeq) : facts.cutSeq;
   const soft = Math.max(wishOfAge(facts, limits), wishOfCount(facts, limits));
-  const hard = wishOfBytes(facts, limits);
+  const bytes = wishOfBytes(facts, limits);
+  const hard = Math.max(bytes, wishOfPoints(facts, limits));
   const upToSeq = Math.max(facts.cutSeq, Math.min(soft, softFloor), Math.min(hard, hardFloor));
-  return { upToSeq, isBlocked: hard > hardFloor, isTooYoung: soft > Math.max(softFloor, upToSeq) };
+  return { upToSeq, isBlocked: bytes > hardFloor, isTooYoung: soft > Math.max(softFloor, upToSeq) };
 }
 
 /** What the owner asks for goes below the age, but leaves the newest too. */
@@ -82,6 +86,15 @@ function wishOfCount(facts: PruningFacts, { maxMessages }: PruningLimits): numbe
   const target = Math.floor(maxMessages * (1 - countSlackShare));
   if (facts.messageCount <= (facts.isUnderway ? target : maxMessages)) return 0;
   return facts.seqBeforeNewest(target);
+}
+
+/** They go with the messages that name them. How many with how many messages nobody knows before. */
+function wishOfPoints(facts: PruningFacts, limits: PruningLimits): number {
+  const { entryPointCount, isUnderway, messageCount, seqBeforeNewest } = facts;
+  const { maxEntryPoints } = limits;
+  const allowed = isUnderway ? Math.floor(maxEntryPoints * (1 - countSlackShare)) : maxEntryPoints;
+  if (entryPointCount <= allowed || keepsEverything(limits)) return 0;
+  return seqBeforeNewest(Math.max(0, messageCount - messagesForPoints));
 }
 
 function wishOfBytes(facts: PruningFacts, limits: PruningLimits): number {
@@ -109,10 +122,14 @@ function excessBytes(facts: PruningFacts, { maxSizeBytes }: PruningLimits): numb
   return facts.folderBytes - facts.reclaimableBytes - targetBytes;
 }
 
+function keepsEverything({ maxSizeBytes, maxAgeMs, maxMessages }: PruningLimits): boolean {
+  return maxSizeBytes === undefined && maxAgeMs === undefined && maxMessages === undefined;
+}
+
 /** Who keeps everything is not made to forget by a full disk. */
 function deficitBytes(facts: PruningFacts, limits: PruningLimits): number {
-  const { maxSizeBytes, maxAgeMs, maxMessages, reserveDiskBytes } = limits;
-  if (maxSizeBytes === undefined && maxAgeMs === undefined && maxMessages === undefined) return 0;
+  if (keepsEverything(limits)) return 0;
+  const { reserveDiskBytes } = limits;
   const wantedBytes = reserveDiskBytes * (facts.isUnderway ? underwayShare : 1);
   return wantedBytes - facts.freeBytes - facts.reclaimableBytes;
 }

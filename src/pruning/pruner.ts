@@ -32,6 +32,7 @@ type PrunedStore = Pick<
   | 'cutSeq'
   | 'lastSeq'
   | 'messageCount'
+  | 'entryPointCount'
   | 'seqBeforeNewest'
   | 'seqOlderThan'
   | 'facts'
@@ -93,6 +94,8 @@ export class Pruner implements AsyncDisposable {
   #lastPrunedAtMs: number | undefined;
   /** Something may have been cut that nobody counted. */
   #isUnsure = true;
+  /** More entry points than memory is meant for. */
+  #wasCrowded = false;
   #job: Job | undefined;
   #lastPlan: PrunePlan | undefined;
 
@@ -227,10 +230,21 @@ export class Pruner implements AsyncDisposable {
     if (this.#isPaused && this.#job === undefined) return false;
     const facts = await this.#facts();
     this.#decision = decide(facts, this.#limits);
+    this.#tellOfPoints(facts);
     if ((await this.#cut(this.#targetSeq())) || (await this.#compact())) return true;
     this.#state = 'idle';
     if (facts.cutSeq >= (this.#job?.plan?.toSeq ?? Infinity)) this.#job?.done.resolve();
     return false;
+  }
+
+  #tellOfPoints({ entryPointCount }: PruningFacts): void {
+    const { maxEntryPoints } = this.#limits;
+    const isCrowded = entryPointCount > maxEntryPoints;
+    if (isCrowded && !this.#wasCrowded) {
+      const counts = { entryPointCount, maxEntryPoints };
+      this.#deps.log.warn(counts, 'stored messages name very many that were pruned');
+    }
+    this.#wasCrowded = isCrowded;
   }
 
   async #cut(upToSeq: number): Promise<boolean> {
@@ -316,6 +330,7 @@ export class Pruner implements AsyncDisposable {
       folderBytes,
       storeBytes,
       freeBytes,
+      entryPointCount: store.entryPointCount,
       isUnderway: this.#state !== 'idle',
       reclaimableBytes: this.#compactor.reclaimableBytes,
       pinnedBytes: store.pinTotals.usedBytes,

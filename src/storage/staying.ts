@@ -1,5 +1,6 @@
 // What stays of the messages that a cut takes: an entry point of each that one above the cut names, or that somebody
 // counts on. Most of it is found out beside the appends, by what the index has of children; the rest between two.
+import { setImmediate } from 'node:timers/promises';
 import { genesisId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
@@ -11,16 +12,24 @@ import type { Log } from './log.ts';
 import type { EntryPoint, StoredMessage } from './store.ts';
 
 const recordsPerRead = 64;
+const pointsPerTurn = 4_096;
 
 type Head = Pick<StoredMessage, 'id' | 'isLazy' | 'arrivalMs'>;
 type Fresh = Omit<EntryPoint, 'isHeld'>;
 
 /** By `idText`. */
-type Staying = ReadonlyMap<string, Fresh>;
+type StayingPoints = ReadonlyMap<string, Fresh>;
+
+export interface Staying {
+  readonly points: StayingPoints;
+  /** Entry points that nothing above the slice needed, by `idText`. */
+  readonly goingKeys: readonly string[];
+}
 
 /** Those with children above the slice, as far as appends had come when it was called. */
 export async function findStaying(shelves: Shelves, slice: SeqRange): Promise<Staying> {
   const { log, index, view } = shelves;
+  const goingKeys = await findGoing(log, slice);
   const families = await index.families(slice);
   const parents = await headsOf(log, [...families.keys()]);
   const firstSeqs = new Set([...families.values()].map(({ firstSteadySeq }) => firstSteadySeq));
@@ -44,7 +53,20 @@ export async function findStaying(shelves: Shelves, slice: SeqRange): Promise<St
     const fresh = id && staying.get(idText(id));
     if (fresh) staying.set(idText(id), { ...fresh, firstChildMs: facts?.firstChildMs });
   }
-  return staying;
+  return { points: staying, goingKeys };
+}
+
+/** There may be a million: everybody has a turn between some thousand. */
+async function findGoing(log: Log, { lastSeq }: SeqRange): Promise<readonly string[]> {
+  const keys: string[] = [];
+  let left = pointsPerTurn;
+  for (const [key, { neededSeq }] of log.entryPoints) {
+    if (neededSeq <= lastSeq) keys.push(key);
+    if (--left > 0) continue;
+    left = pointsPerTurn;
+    await setImmediate();
+  }
+  return keys;
 }
 
 /** All but the bytes, by seq, of those that are there and not damaged: so there may be many. */
@@ -78,8 +100,11 @@ export async function changesOf(
   const { log } = shelves;
   const keptKeys = new Set(found.keptIds.map(idText));
   const changes = new Map<string, EntryPoint | undefined>();
-  for (const [key, { neededSeq, isHeld }] of log.entryPoints) {
-    if (neededSeq <= slice.lastSeq && !isHeld && !keptKeys.has(key)) changes.set(key, undefined);
+  for (const key of found.staying.goingKeys) {
+    const point = log.entryPoint(key);
+    // Another message may need it by now.
+    if (point === undefined || point.neededSeq > slice.lastSeq) continue;
+    if (!point.isHeld && !keptKeys.has(key)) changes.set(key, undefined);
   }
   for (const [key, fresh] of await withLateOnes(shelves, slice, found)) {
     changes.set(key, joined(fresh, log.entryPoint(key)));
@@ -93,8 +118,8 @@ async function withLateOnes(
   { log, view }: Shelves,
   slice: SeqRange,
   { staying, watch, keptIds }: Found,
-): Promise<Staying> {
-  const all = new Map(staying);
+): Promise<StayingPoints> {
+  const all = new Map(staying.points);
   const parents = await headsOf(log, [...watch.newestChild.keys()]);
   const ids = [...keptIds, ...[...parents.values()].map(({ id }) => id)];
   for (const [position, facts] of (await view.facts(ids)).entries()) {
@@ -103,7 +128,7 @@ async function withLateOnes(
     const { seq, isLazy, firstChildMs } = facts;
     if (seq < slice.firstSeq || seq > slice.lastSeq) continue;
     const key = idText(id);
-    const neededSeq = watch.newestChild.get(seq) ?? staying.get(key)?.neededSeq ?? 0;
+    const neededSeq = watch.newestChild.get(seq) ?? staying.points.get(key)?.neededSeq ?? 0;
     all.set(key, { neededSeq, isLazy, firstChildMs });
   }
   return all;

@@ -83,6 +83,8 @@ export const someDatabase: DatabaseInfo = {
   maxSizeBytes: undefined,
   reserveDiskBytes: 7,
   keptMessages: 1,
+  entryPoints: 3,
+  maxEntryPoints: 1_000_000,
   pinnedBytes: 300,
   maxPinnedBytes: 1_000,
   growth: {

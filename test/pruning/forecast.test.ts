@@ -12,7 +12,12 @@ const disk = {
   freeBytes: 100 * MiB,
   totalBytes: 1_000 * MiB,
 };
-const limits = { maxSizeBytes: 20 * MiB, reserveDiskBytes: 10 * MiB, maxPinnedBytes: 2 * MiB };
+const limits = {
+  maxSizeBytes: 20 * MiB,
+  reserveDiskBytes: 10 * MiB,
+  maxPinnedBytes: 2 * MiB,
+  maxEntryPoints: 1_000_000,
+};
 
 describe('the status of a store', () => {
   it('tells what it holds, and its growth by the last day alone', async () => {

@@ -25,6 +25,7 @@ describe('the limits', () => {
       maxMessages: undefined,
       reserveDiskBytes: GiB,
       maxPinnedBytes: 64 * MiB,
+      maxEntryPoints: 1_000_000,
       minAgeMs: 1_800_000,
     });
     // What the folder has counts as its own, so that a restart does not shrink it.

@@ -16,6 +16,7 @@ function someFacts(wish: Partial<PruningFacts> & { readonly lastSeq?: number } =
     folderBytes: 50 * MiB,
     storeBytes: wish.folderBytes ?? 50 * MiB,
     freeBytes: 1000 * MiB,
+    entryPointCount: 0,
     isUnderway: false,
     reclaimableBytes: 0,
     pinnedBytes: 0,
@@ -34,6 +35,7 @@ const noLimits: PruningLimits = {
   maxMessages: undefined,
   reserveDiskBytes: 100 * MiB,
   maxPinnedBytes: 64 * MiB,
+  maxEntryPoints: 1_000_000,
   minAgeMs: 1_800_000,
 };
 
@@ -50,6 +52,18 @@ describe('the policy', () => {
       isBlocked: false,
       isTooYoung: false,
     });
+  });
+
+  it('cuts a slice more while there are too many entry points, however young, but leaves the newest', () => {
+    const limits = { ...noLimits, maxMessages: 1_000_000 };
+    const crowded = someFacts({ entryPointCount: 1_000_001 });
+    expect(decide(crowded, limits)).toMatchObject({ upToSeq: 16_384, isBlocked: false });
+    const lessCrowded = someFacts({ entryPointCount: 995_000 });
+    expect(decide(lessCrowded, limits).upToSeq).toBe(0);
+    expect(decide({ ...lessCrowded, isUnderway: true }, limits).upToSeq).toBe(16_384);
+    const few = someFacts({ entryPointCount: 2_000_000, lastSeq: 5_000 });
+    expect(decide(few, limits)).toMatchObject({ upToSeq: 4_900, isBlocked: false });
+    expect(decide(crowded, noLimits).upToSeq).toBe(0);
   });
 
   it('goes by age as far as it was told', () => {
@@ -100,6 +114,7 @@ const limits: fc.Arbitrary<PruningLimits> = fc.record({
   maxMessages: fc.option(fc.integer({ min: 1, max: 200_000 }), { nil: undefined }),
   reserveDiskBytes: fc.integer({ min: 0, max: 1e12 }),
   maxPinnedBytes: fc.constant(64 * MiB),
+  maxEntryPoints: fc.constant(1_000_000),
   minAgeMs: fc.constant(1_800_000),
 });
 
@@ -112,6 +127,7 @@ const facts: fc.Arbitrary<PruningFacts> = fc
       .record({
         folderBytes: fc.integer({ min: 0, max: 1e12 }),
         freeBytes: fc.integer({ min: 0, max: 1e12 }),
+        entryPointCount: fc.constantFrom(0, 2_000_000),
         isUnderway: fc.boolean(),
         reclaimableBytes: fc.integer({ min: 0, max: 1e9 }),
         pinnedBytes: fc.integer({ min: 0, max: 64 * MiB }),
@@ -158,7 +174,8 @@ describe('whatever the facts and limits are, the policy', () => {
   it('takes nothing young for its age or for its number', () => {
     fc.assert(
       fc.property(facts, limits, (some, given) => {
-        const roomy = { ...some, folderBytes: 0, freeBytes: Number.MAX_SAFE_INTEGER };
+        const free = { freeBytes: Number.MAX_SAFE_INTEGER, entryPointCount: 0 };
+        const roomy = { ...some, ...free, folderBytes: 0 };
         const { upToSeq } = decide(roomy, given);
         expect(upToSeq).toBeLessThanOrEqual(Math.max(some.cutSeq, some.minAgeSeq));
         const ofNoAge = decide({ ...roomy, isClockTrusted: false }, given);
@@ -190,7 +207,8 @@ describe('whatever the facts and limits are, the policy', () => {
         const { maxSizeBytes } = given;
         if (maxSizeBytes === undefined) return;
         const room = maxSizeBytes - 2 * headroomOf(maxSizeBytes);
-        const small = { ...some, folderBytes: room, freeBytes: Number.MAX_SAFE_INTEGER };
+        const free = { freeBytes: Number.MAX_SAFE_INTEGER, entryPointCount: 0 };
+        const small = { ...some, ...free, folderBytes: room };
         const bySize = { ...given, maxAgeMs: undefined, maxMessages: undefined };
         expect(decide(small, bySize).upToSeq).toBe(some.cutSeq);
       }),

@@ -50,12 +50,14 @@ type Wish = Partial<PruningSettings> & {
   readonly messages?: number;
   readonly dataBytes?: number;
   readonly disk?: TestDisk;
+  readonly maxEntryPoints?: number;
   readonly deps?: Partial<PrunerDeps>;
 };
 
 async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
   await using opening = new AsyncDisposableStack();
   const { messages = 3_000, dataBytes = 16, disk = new TestDisk(), deps, ...given } = wish;
+  const { maxEntryPoints = 1_000_000 } = wish;
   const store = opening.use(await openTestStore(folder, { durability: 'process-crash' }));
   const grower = new Grower();
   // One a second, the newest just now.
@@ -63,7 +65,7 @@ async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
     grower.next({ arrivalMs: nowMs - (messages - 1 - n) * 1_000, isLazy: false, dataBytes });
   }
   for (let at = 0; at < messages; at += 500) await store.append(grower.records.slice(at, at + 500));
-  const limits = limitsOf({ ...settings, ...given }, await disk.measure());
+  const limits = { ...limitsOf({ ...settings, ...given }, await disk.measure()), maxEntryPoints };
   const pruner = opening.use(
     await Pruner.start(limits, {
       store,
@@ -274,6 +276,43 @@ describe('the pruner', () => {
     expect(store.cutSeq).toBe(0);
     await pruner.prune({ toSeq: 10 });
     expect(store.cutSeq).toBe(10);
+  });
+
+  it('cuts on past the messages that name too many pruned ones', async () => {
+    await using folder = await aFolder();
+    const wish = { maxMessages: 100_000, maxEntryPoints: 20 };
+    await using bench = await openBench(folder.path, wish);
+    const { store, pruner, grower } = bench;
+    // Eight parents each, long gone when these are still there.
+    const crowding = Array.from({ length: 5 }, (_, n) =>
+      grower.next({
+        parents: grower.records.slice(n * 8, n * 8 + 8).map(({ id }) => id),
+        arrivalMs: nowMs,
+        isLazy: true,
+      }),
+    );
+    await store.append(crowding);
+    const next = grower.many(200, { arrivalMs: nowMs, isLazy: false });
+    await store.append(next);
+    await pruner.prune({ toSeq: 1_000 });
+    await settled(bench, () => store.cutSeq > 3_005);
+    expect(store.messageCount).toBe(minKeptMessages);
+    expect(store.entryPointCount).toBeLessThanOrEqual(20);
+    await expectConsistent(store);
+  });
+
+  it('keeps as many pruned ones that are named as it may', async () => {
+    await using folder = await aFolder();
+    await using bench = await openBench(folder.path, { maxMessages: 100_000, maxEntryPoints: 20 });
+    const { store, pruner, grower } = bench;
+    const parents = grower.records.slice(0, 8).map(({ id }) => id);
+    await store.append([grower.next({ parents, arrivalMs: nowMs, isLazy: true })]);
+    await store.append(grower.many(200, { arrivalMs: nowMs, isLazy: false }));
+    await pruner.prune({ toSeq: 1_000 });
+    await settled(bench, () => true);
+    // And two that the next ones in the line name.
+    expect(store.entryPointCount).toBe(10);
+    expect(store.cutSeq).toBe(1_000);
   });
 
   it('looks after the door while a piece is compacted', async () => {

@@ -31,6 +31,8 @@ export const databaseSchema = Type.Object({
   keptMessages: Type.Integer({ description: 'pruned, and readable because they are pinned' }),
   pinnedBytes: Type.Integer({ description: 'of pinned messages, in the log or kept' }),
   maxPinnedBytes: count,
+  entryPoints: Type.Integer({ description: 'pruned, and named as parents by stored messages' }),
+  maxEntryPoints: count,
 });
 export type DatabaseReply = Static<typeof databaseSchema>;
 type Growth = NonNullable<DatabaseReply['growth']>;
