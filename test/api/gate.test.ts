@@ -16,8 +16,8 @@ function aVisitor(gate: Gate, client?: string) {
   });
   return {
     told,
-    leave: () => gate.leave(request, undefined, undefined, () => undefined),
-    vanish: () => raw.emit('close'),
+    leave: async () => gate.leave(request, undefined, undefined, () => undefined),
+    vanish: async () => raw.emit('close'),
   };
 }
 
@@ -25,48 +25,68 @@ const aGate = (limit: Throughput): Gate =>
   new Gate(limit, (request) => (request as unknown as { client?: string }).client);
 
 describe('a gate', () => {
-  it('lets one client fill no more than a quarter of the places to wait', () => {
+  it('lets one client fill no more than a quarter of the places to wait', async () => {
     const gate = aGate({ atOnce: 1, waiting: 8 });
     const [first, ...waiting] = ['a', 'a', 'a'].map((client) => aVisitor(gate, client));
     expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
     const other = aVisitor(gate, 'b');
     expect(other.told).toEqual([]);
     // Who is let in, and who goes away, makes room for another of its client.
-    first!.leave();
-    waiting[1]!.vanish();
+    await first!.leave();
+    await waiting[1]!.vanish();
     const again = [aVisitor(gate, 'a'), aVisitor(gate, 'a')];
     expect(aVisitor(gate, 'a').told).toEqual(['ROUTE_QUOTA']);
-    waiting[0]!.leave();
-    other.leave();
-    again[0]!.leave();
+    await waiting[0]!.leave();
+    await other.leave();
+    await again[0]!.leave();
     expect([other, ...again].map(({ told }) => told)).toEqual([['in'], ['in'], ['in']]);
   });
 
-  it('lets in so many at once, others after them in order, and refuses the rest', () => {
+  it('lets in so many at once, others after them in order, and refuses the rest', async () => {
     const gate = aGate({ atOnce: 2, waiting: 2 });
     const visitors = Array.from({ length: 5 }, () => aVisitor(gate));
     const told = () => visitors.map((visitor) => visitor.told);
     expect(told()).toEqual([['in'], ['in'], [], [], ['ROUTE_BUSY']]);
-    visitors[1]!.leave();
+    await visitors[1]!.leave();
     expect(told()).toEqual([['in'], ['in'], ['in'], [], ['ROUTE_BUSY']]);
-    visitors[0]!.leave();
+    await visitors[0]!.leave();
     expect(told()[3]).toEqual(['in']);
   });
 
-  it('counts nobody out twice, answered and closed', () => {
+  it('lets in any number of those that leave at once', async () => {
+    const count = 20_000;
+    const gate = aGate({ atOnce: 1, waiting: count });
+    const first = aVisitor(gate);
+    const all = Promise.withResolvers<void>();
+    let inCount = 0;
+    for (let number = 0; number < count; number += 1) {
+      const request = {} as FastifyRequest;
+      const reply = { raw: new EventEmitter() } as unknown as FastifyReply;
+      gate.enter(request, reply, () => {
+        inCount += 1;
+        if (inCount === count) all.resolve();
+        gate.leave(request, undefined, undefined, () => undefined);
+      });
+    }
+    await first.leave();
+    await all.promise;
+    expect(aVisitor(gate).told).toEqual(['in']);
+  });
+
+  it('counts nobody out twice, answered and closed', async () => {
     const gate = aGate({ atOnce: 1, waiting: 2 });
     const [first, second, third] = [aVisitor(gate), aVisitor(gate), aVisitor(gate)];
-    first.leave();
-    first.vanish();
+    await first.leave();
+    await first.vanish();
     expect([second.told, third.told]).toEqual([['in'], []]);
   });
 
-  it('forgets who goes away while it waits', () => {
+  it('forgets who goes away while it waits', async () => {
     const gate = aGate({ atOnce: 1, waiting: 1 });
     const [first, second] = [aVisitor(gate), aVisitor(gate)];
-    second.vanish();
+    await second.vanish();
     const third = aVisitor(gate);
-    first.vanish();
+    await first.vanish();
     expect([second.told, third.told]).toEqual([[], ['in']]);
   });
 });
