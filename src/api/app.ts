@@ -28,6 +28,7 @@ import { authorize, checkRoute, makeIdentify } from './scopes.ts';
 import type { Access } from './scopes.ts';
 import { addGates, makeShed, refuseManyHeaders } from './shedding.ts';
 import type { ShedDeps } from './shedding.ts';
+import { Unroutable } from './unroutable.ts';
 
 const corsOptions = {
   origin: '*',
@@ -67,6 +68,7 @@ export function makeApp(deps: AppDeps): ApiServer {
   const { log, counts, server = makeHttpServer(deps.limits).server } = deps;
   const nextRequestId = makeRequestIds();
   const logFault = makeFaultLog(log);
+  const unroutable = new Unroutable();
   const sendProblem = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const coded = codedError(error);
     const problem = problemOf(coded, request.id);
@@ -90,7 +92,10 @@ export function makeApp(deps: AppDeps): ApiServer {
     // Which hands the requests over when everything is ready.
     serverFactory: () => server,
     return503OnClosing: false,
-    frameworkErrors: sendProblem,
+    frameworkErrors: (error, request, reply) => {
+      unroutable.note(request, error);
+      app.routing(request.raw, reply.raw);
+    },
     clientErrorHandler: (error, socket) => {
       const refused = refuseBroken(error.code, socket, nextRequestId());
       if (refused !== undefined) counts.refuse(refused);
@@ -98,7 +103,7 @@ export function makeApp(deps: AppDeps): ApiServer {
   }).withTypeProvider<TypeBoxTypeProvider>();
   addBodyParsers(app);
   app.setErrorHandler(sendProblem);
-  addHooks(app, deps);
+  addHooks(app, deps, unroutable);
   return app;
 }
 
@@ -118,7 +123,7 @@ function addPreflight(app: ApiServer, url: string): void {
 }
 
 /** In the order in which they run for every request. */
-function addHooks(app: ApiServer, deps: AppDeps): void {
+function addHooks(app: ApiServer, deps: AppDeps, unroutable: Unroutable): void {
   const { bind, stopping, access, limits, log, onAnswer } = deps;
   app.addHook('onRoute', (route) => {
     checkRoute(route);
@@ -143,7 +148,7 @@ function addHooks(app: ApiServer, deps: AppDeps): void {
   app.addHook('onRequest', makeShed(deps));
   app.addHook('onRequest', (request, _reply, done) => {
     if (stopping.aborted) return done(new TangleError('STOPPING'));
-    done(request.is404 ? noSuchRoute(app, request) : undefined);
+    done(unroutable.faultOf(request) ?? (request.is404 ? noSuchRoute(app, request) : undefined));
   });
   app.addHook('onRequest', authorize);
   app.addHook('onRequest', makeEndRevoked(deps));

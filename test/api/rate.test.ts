@@ -3,6 +3,7 @@ import { makeApp } from '../../src/api/app.ts';
 import { parseBind } from '../../src/api/bind.ts';
 import { addRoutes } from '../../src/api/routes.ts';
 import { openApi } from '../../src/api/server.ts';
+import type { Answered } from '../../src/api/server.ts';
 import { appParts, ask, errorOf, standIns } from './harness.ts';
 
 const info = '/api/v1/info';
@@ -54,6 +55,24 @@ describe('a client behind a trusted proxy', () => {
     }
     expect(statuses).toEqual([404, 401, 400, 429]);
   });
+
+  it.each(['/%zz', `/api/v1/messages/${'a'.repeat(500)}`])(
+    'spends it on paths that cannot be read, too (case %#)',
+    async (path) => {
+      const answered: string[] = [];
+      const onAnswer = ({ route, status }: Answered) => answered.push(`${status} ${route}`);
+      await using api = await openApi(
+        { ...options, maxRequestsPerMinute: 1 },
+        { ...standIns, onAnswer },
+      );
+      const headers = from('203.0.113.7');
+      const first = await ask(api, { path, headers });
+      expect([first.status, first.headers['access-control-allow-origin']]).toEqual([400, '*']);
+      expect((await ask(api, { path, headers })).status).toBe(429);
+      expect((await ask(api, { path: info, headers })).status).toBe(429);
+      expect(answered.slice(0, 2)).toEqual(['400 unknown', '429 unknown']);
+    },
+  );
 
   it.each([
     ['preflights', { method: 'OPTIONS', path: info }, 204],
