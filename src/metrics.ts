@@ -106,7 +106,7 @@ export const metricsTable = {
 
   // The API.
   iota_restapi_requests_total: counter(
-    'Requests by route; url is the template of the route.',
+    'Requests answered to the end, by route; url is its template.',
     'code',
     'method',
     'url',
