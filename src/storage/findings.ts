@@ -23,7 +23,7 @@ export const faultTable = {
   'index-unreadable': 'LevelDB cannot read the index, or some blocks of it',
   'index-table': 'a table of the index is cut off or missing',
   'index-stray': 'a key of the index belongs to no key space',
-  'index-position': 'the index is of another log or layout, or knows more than the log ever had',
+  'index-position': 'the index is of another log, or knows more than the log ever had',
   'id-missing': 'a message is not found by its id',
   'id-wrong': 'an id is found under the number of another message',
   'child-missing': 'a message is not found as the child of its parent',
@@ -42,6 +42,7 @@ export type FaultKind = keyof typeof faultTable;
 export const noteTable = {
   'write-ahead-holes': 'write-ahead files may have holes; the next start compares what they held',
   'index-behind': 'messages are not in the index yet; the next start adds them',
+  'index-layout': 'the index is of another version of Midge; the next start makes it again',
   'index-stale': 'index entries point at what was lost; readers pass over them',
   'below-cut': 'messages below the cut are not removed yet; the next start does it',
   'pending-stored': 'waiting messages are stored already; the next start drops them',

@@ -57,8 +57,8 @@ export async function readVerifiedState(opened: Opened): Promise<VerifiedState> 
   const pins = await salvagedPins(logDb, report);
   for (const key of pins.strangeKeys) findings.faults.add('pin-damaged', key.toString('hex'));
   noteUnreadable(report, findings);
-  const indexedUpToSeq = await positionOf(opened, epochs);
-  return { ...opened, cutSeq, epochs, entryPoints, indexedUpToSeq, pins };
+  const index = await knownIndex(opened, epochs);
+  return { ...opened, ...index, cutSeq, epochs, entryPoints, pins };
 }
 
 /** Returns the cut. */
@@ -94,22 +94,28 @@ function verifyEpochs(epochs: readonly Epoch[], cutSeq: number, { faults }: Find
   }
 }
 
-async function positionOf(
+/** One of another layout is as good as none: nothing of it can be compared. */
+async function knownIndex(
   { indexDb, findings }: Opened,
   epochs: readonly Epoch[],
-): Promise<number> {
-  if (indexDb === undefined) return 0;
+): Promise<Pick<VerifiedState, 'indexDb' | 'indexedUpToSeq'>> {
+  const indexedUpToSeq = 0;
+  if (indexDb === undefined) return { indexDb, indexedUpToSeq };
   const report = { isUnreadable: false };
   const value = await salvageOne(indexDb, positionKey, report);
   if (report.isUnreadable) findings.faults.add('index-unreadable');
   const position = value && decodePosition(value);
   const lastSeq = position && lastSeqUnder(epochs, position.logId);
-  if (position === undefined || lastSeq === undefined || position.layout !== indexLayoutVersion) {
+  if (position === undefined || lastSeq === undefined) {
     findings.faults.add('index-position');
-    return 0;
+    return { indexDb, indexedUpToSeq };
+  }
+  if (position.layout !== indexLayoutVersion) {
+    findings.notes.add('index-layout');
+    return { indexDb: undefined, indexedUpToSeq };
   }
   if (position.indexedUpToSeq > lastSeq) findings.faults.add('index-position', 'knows too much');
-  return position.indexedUpToSeq;
+  return { indexDb, indexedUpToSeq: position.indexedUpToSeq };
 }
 
 /** Values in the order of the keys; a key whose block cannot be read has none. */

@@ -32,7 +32,15 @@ async function hasHoles(folder: string): Promise<boolean> {
   const oldestFirst = names
     .filter((name) => /^\d+\.log$/.test(name))
     .toSorted((a, b) => parseInt(a, 10) - parseInt(b, 10));
-  return !isUnbroken(await Promise.all(oldestFirst.map((name) => readFile(join(folder, name)))));
+  return !isUnbroken(await Promise.all(oldestFirst.map((name) => readIfThere(join(folder, name)))));
+}
+
+/** Where another process has the store, a file may go while one looks: what is wrong then is told by the lock. */
+function readIfThere(path: string): Promise<Buffer> {
+  return readFile(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.of();
+    throw error;
+  });
 }
 
 /**

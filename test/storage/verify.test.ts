@@ -10,6 +10,7 @@ import type { Database } from '../../src/storage/database.ts';
 import { farKey } from '../../src/storage/far-layout.ts';
 import {
   childKey,
+  decodePosition,
   decodeRecord,
   encodeEntryPoint,
   encodeEpoch,
@@ -21,6 +22,7 @@ import {
   entryPointKey,
   epochKey,
   idKey,
+  indexLayoutVersion,
   indexationKey,
   logStateKey,
   messageKey,
@@ -285,6 +287,20 @@ describe('a verification', () => {
     await withDatabase(join(folder.path, 'log'), (db) => db.del(messageKey(50)));
     const report = await verify(folder.path);
     expect(report.faults).toEqual([{ kind: 'gap', count: 1, examples: ['after number 49'] }]);
+  });
+
+  it('only notes an index of another layout, which a start makes again', async () => {
+    await using folder = await aFolder();
+    await fill(folder.path);
+    await withDatabase(join(folder.path, 'index'), async (db) => {
+      const position = decodePosition((await db.get(positionKey))!);
+      await db.put(positionKey, encodePosition({ ...position, layout: indexLayoutVersion - 1 }));
+    });
+    const report = await verify(folder.path);
+    expect(report).toMatchObject({ messageCount: 40, faults: [] });
+    expect(report.notes.map(({ kind }) => kind)).toContain('index-layout');
+    await (await openTestStore(folder.path))[Symbol.asyncDispose]();
+    expect(await verify(folder.path)).toMatchObject({ faults: [], notes: [] });
   });
 
   it('notes what a start puts right', async () => {

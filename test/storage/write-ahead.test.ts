@@ -1,6 +1,6 @@
 // Against LevelDB itself: whatever happens to a file, either it is found broken, or LevelDB loses only its end.
 import { randomBytes } from 'node:crypto';
-import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -140,6 +140,13 @@ describe('a suspicion of holes', () => {
     // The second batch begins where the first one ends: 7 bytes of head, then the length that it says.
     await writeFile(path, file.subarray(0, 7 + file.readUInt16LE(4)));
     expect((await lookForHoles(folder.path)).areSuspected).toBe(true);
+  });
+
+  it('does not fall on a file that goes while one looks', async () => {
+    await using folder = await aFolder();
+    await mkdir(join(folder.path, 'log'));
+    await symlink('gone', join(folder.path, 'log', '000007.log'));
+    expect((await lookForHoles(folder.path)).areSuspected).toBe(false);
   });
 
   it('does not fall on a folder that is not there', async () => {
