@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { Check } from 'typebox/schema';
+import { fastify } from 'fastify';
 import type { FastifySchema, RouteOptions } from 'fastify';
 import type { SwaggerOptions } from '@fastify/swagger';
 import { problemSchema } from './route.ts';
@@ -79,10 +80,8 @@ export async function renderOpenApi(
   routes: readonly DescribedRoute[],
   version: string,
 ): Promise<OpenApiDocument> {
-  const [{ fastify }, { default: swagger }] = await Promise.all([
-    import('fastify'),
-    import('@fastify/swagger'),
-  ]);
+  // Of a CommonJS package the bundle gives a dynamic import no more than its default.
+  const { default: swagger } = await import('@fastify/swagger');
   await using app = fastify({ exposeHeadRoutes: false });
   await app.register(swagger, optionsOf(version));
   for (const { method, url, schema, scope } of routes) {
