@@ -33,7 +33,7 @@ export interface ApiAddress extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
   readonly url: string;
-  /** From now on. Until the first comes, requests wait. */
+  /** From now on. Before the first comes, requests get no answer. */
   answerWith(listener: RequestListener): void;
   /** Answers that are being written may take so long, then they are cut. May be called again. */
   close(graceMs: number): Promise<void>;
@@ -53,6 +53,8 @@ export async function openAddress(options: AddressOptions, counts: ApiCounts): P
   connections.watch(server);
   counts.maxConnections = limits.maxConnections;
   countConnections(http, counts);
+  // Else Node answers these with 417 by itself, as often and as many at once as a client likes.
+  server.on('checkExpectation', (...exchange) => server.emit('request', ...exchange));
   await listen(http, bind).catch((error: unknown) => {
     throw listenError(options.bind, error);
   });

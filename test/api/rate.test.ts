@@ -5,6 +5,7 @@ import { addRoutes } from '../../src/api/routes.ts';
 import { openApi } from '../../src/api/server.ts';
 import type { Answered } from '../../src/api/server.ts';
 import { appParts, ask, errorOf, standIns } from './harness.ts';
+import type { Question } from './harness.ts';
 
 const info = '/api/v1/info';
 const bind = '127.0.0.1:0';
@@ -74,15 +75,20 @@ describe('a client behind a trusted proxy', () => {
     },
   );
 
-  it.each([
+  it.each<[string, Question & { readonly expect?: string }, number]>([
     ['preflights', { method: 'OPTIONS', path: info }, 204],
     ['preflights of routes that are not there', { method: 'OPTIONS', path: '/nowhere' }, 204],
     ['questions at /mqtt that are no WebSockets', { path: '/mqtt' }, 426],
-  ])('spends it on %s, too', async (_what, question, status) => {
+    ['requests that expect what is not known', { path: info, expect: 'more' }, 200],
+  ])('spends it on %s, too', async (_what, { expect: expected, ...question }, status) => {
     const mqtt = { enter: () => ({ leave: () => undefined }), serve: () => undefined };
     const deps = { ...standIns, mqtt };
     await using api = await openApi({ ...options, maxRequestsPerMinute: 1 }, deps);
-    const headers = { ...from('203.0.113.7'), origin: 'https://example.org' };
+    const headers = {
+      ...from('203.0.113.7'),
+      origin: 'https://example.org',
+      ...(expected === undefined ? {} : { expect: expected }),
+    };
     expect((await ask(api, { ...question, headers })).status).toBe(status);
     const refused = await ask(api, { ...question, headers });
     expect([refused.status, errorOf(refused).reason]).toEqual([429, 'rate_limited']);
