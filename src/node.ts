@@ -34,10 +34,10 @@ import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
 import { verifyWork } from './pow/verify.ts';
 import { StartProgress } from './start-progress.ts';
+import { openWithBallast } from './pruning/ballast.ts';
 import { databaseStatus } from './pruning/forecast.ts';
 import { openPruning } from './pruning/open.ts';
 import type { Pruner } from './pruning/pruner.ts';
-import { openStore } from './storage/open.ts';
 import type { Store } from './storage/store.ts';
 import { nodeInfo, summaryOf } from './summary.ts';
 import type { NodeSummary } from './summary.ts';
@@ -267,7 +267,7 @@ async function openTangle(config: Config, deps: NodeDeps, listeners: Listeners):
   const { log, clock = systemClock } = deps;
   await using opening = new AsyncDisposableStack();
   const store: Store = opening.use(
-    await openStore(storeOptions(config), {
+    await openWithBallast(storeOptions(config), {
       log: log.child({ component: 'store' }),
       onProgress: listeners.onProgress,
       onReopened: () => intake.restoreSoon(),

@@ -1,10 +1,28 @@
 // Room that is set aside on the disk while there is plenty: pruning writes before it frees, and a store that
 // ran full needs room to be opened again.
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isCoded } from '../errors.ts';
+import { openStore } from '../storage/open.ts';
+import type { StoreDeps, StoreOptions } from '../storage/open.ts';
+import type { Store } from '../storage/store.ts';
 
 const chunkBytes = 1024 * 1024;
+const pathIn = (dataDir: string): string => join(dataDir, 'ballast');
+
+/** When the disk has no room to open the store the ballast goes, if there is one, and it is tried once more. */
+export async function openWithBallast(options: StoreOptions, deps: StoreDeps): Promise<Store> {
+  try {
+    return await openStore(options, deps);
+  } catch (error) {
+    const path = pathIn(options.dataDir);
+    if (!isCoded(error, 'DISK_FULL') || !existsSync(path)) throw error;
+    await rm(path);
+    return openStore(options, deps);
+  }
+}
 
 export class Ballast {
   readonly #path: string;
@@ -19,7 +37,7 @@ export class Ballast {
 
   /** One of another size, or half written, is dropped. */
   static async open(dataDir: string, sizeBytes: number): Promise<Ballast> {
-    const path = join(dataDir, 'ballast');
+    const path = pathIn(dataDir);
     const size = await stat(path).then(
       (found) => found.size,
       () => 0,

@@ -40,6 +40,13 @@ class Disk {
     return bavail * bsize;
   }
 
+  ballastBytes(): Promise<number> {
+    return stat(join(this.dataDir, 'ballast')).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
   /** Somebody else's file takes what is there but so much; of 0 left until nothing can be written. */
   async fillUpTo(leftBytes: number): Promise<void> {
     await using file = await open(this.#foreign, 'a');
@@ -90,6 +97,25 @@ class Disk {
 }
 
 describe.skipIf(!isMountAllowed)('a small disk (needs the right to mount a tmpfs)', () => {
+  it('that is full lets a node start that was killed: its ballast goes', async () => {
+    await using folder = await aFolder();
+    using mounted = mountTmpfs(folder.path, diskMiB);
+    expect(mounted).toBeDefined();
+    const disk = new Disk(folder.path);
+    {
+      await using node = await disk.start();
+      do await disk.attach(node.url, 'before', 50);
+      while ((await disk.ballastBytes()) < reserveBytes / 8);
+      await node.kill();
+    }
+    await disk.fillUpTo(0);
+    await using node = await disk.start();
+    expect(await faultsOf(node.url, disk.acknowledged.slice(-50))).toEqual([]);
+    await disk.freeAgain();
+    let answer = await attach(node.url, 'freed', 'again');
+    while (!isAcknowledged(answer)) answer = await attach(node.url, 'freed', 'again');
+  });
+
   it('runs full and back, while the node prunes, refuses, reads on and loses nothing', async () => {
     await using folder = await aFolder();
     using mounted = mountTmpfs(folder.path, diskMiB);
