@@ -18,6 +18,8 @@ export interface BoundariesDeps {
     'adoptEntryPoints' | 'dropEmptyBoundary' | 'releaseEntryPoints' | 'lastSeq'
   >;
   readonly cursors: Cursors;
+  /** Whether nobody else's log is being read, which may stand on its own boundary. */
+  readonly isOnlyRead: (peerId: string) => boolean;
   /** What is solid has changed without a message; what stands up to that seq is no tip any more. */
   readonly onChanged: (tipFloorSeq: number) => void;
   readonly clock: Clock;
@@ -45,7 +47,7 @@ export class Boundaries {
 
   /** Makes the neighbour's boundary ours, as a whole or not at all; returns where its log begins. */
   async take(peerId: string, channel: SyncChannel, onPage: () => void): Promise<Cursor> {
-    const { store, cursors, clock, log, onChanged } = this.#deps;
+    const { store, cursors, clock, log, isOnlyRead, onChanged } = this.#deps;
     const { logId, cutSeq, points } = await readBoundary(channel, onPage);
     // Their children come anew, so as here their first one comes only now.
     const adopted = points.map((point) => ({ ...point, firstChildMs: undefined }));
@@ -53,7 +55,7 @@ export class Boundaries {
     cursors.openBoundary(peerId, clock.now());
     cursors.tipFloorSeq = store.lastSeq;
     // Another neighbour's, who left before it sent a message: its ids would count as messages that are here.
-    await store.dropEmptyBoundary();
+    if (isOnlyRead(peerId)) await store.dropEmptyBoundary();
     for (let from = 0; from < adopted.length; from += pointsPerBatch) {
       await store.adoptEntryPoints(adopted.slice(from, from + pointsPerBatch));
     }

@@ -85,7 +85,11 @@ export class CatchUp implements AsyncDisposable {
 
   constructor(deps: CatchUpDeps) {
     this.#deps = deps;
-    this.#boundaries = new Boundaries({ ...deps, onChanged: deps.onBoundary });
+    this.#boundaries = new Boundaries({
+      ...deps,
+      onChanged: deps.onBoundary,
+      isOnlyRead: (peerId) => this.#reading().every((neighbour) => neighbour.peerId === peerId),
+    });
     this.#server = new LogServer({
       ...deps,
       onNudge: (peerId) => this.#onNudge(peerId),
@@ -182,12 +186,14 @@ export class CatchUp implements AsyncDisposable {
   /** It is looked at again when a pass ends, and after a moment. */
   #mustWait(neighbour: Followed): boolean {
     const { cursors, clock, isNamed } = this.#deps;
-    const reading = [...this.#neighbours.values()].filter(({ phase }) => phase === 'reading');
-    const isFromBeginning = cursors.get(neighbour.peerId) === undefined;
-    const one = { ...neighbour, isFromBeginning };
-    const mustWait = waitsForOthers(one, reading, { isNamed, nowMs: clock.now() });
+    const one = { ...neighbour, isFromBeginning: cursors.get(neighbour.peerId) === undefined };
+    const mustWait = waitsForOthers(one, this.#reading(), { isNamed, nowMs: clock.now() });
     if (mustWait) this.#cancelRetry ??= this.#deps.setTimer(() => this.#retry(), retryMs);
     return mustWait;
+  }
+
+  #reading(): Followed[] {
+    return [...this.#neighbours.values()].filter(({ phase }) => phase === 'reading');
   }
 
   #retry(): void {

@@ -2,15 +2,21 @@
 import type { Stream } from '@libp2p/interface';
 import { describe, expect, it } from 'vitest';
 import { TangleError } from '../../src/errors.ts';
+import { Boundaries } from '../../src/gossip/boundaries.ts';
+import { Cursors } from '../../src/gossip/cursors.ts';
+import type { SyncChannel } from '../../src/gossip/sync-channel.ts';
 import { encodeSyncFrame, maxPagePoints } from '../../src/gossip/sync-frames.ts';
 import type { BoundaryPoint, SyncFrame } from '../../src/gossip/sync-frames.ts';
+import { silentLogger } from '../../src/log.ts';
 import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { EntryPointRecord } from '../../src/storage/store.ts';
 import { rejected } from '../../src/tangle/outcome.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
+import { HandClock } from '../support/clock.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
+import { openTestTangle } from '../support/tangle.ts';
 import {
   aTangleOf,
   attach,
@@ -354,3 +360,43 @@ describe('a boundary', () => {
     expect(node.misbehaved).toEqual([]);
   });
 });
+
+describe('the boundary of a log', () => {
+  it.each([
+    ['makes room for that of another one when nothing was read above it', true],
+    ['stays while what is above it is being read', false],
+  ])('%s', async (_, isOnlyRead) => {
+    await using folder = await aFolder();
+    await using tangle = await openTestTangle({ dataDir: folder.path });
+    const { store } = tangle;
+    const clock = new HandClock();
+    const file = { read: () => Promise.resolve(undefined), replace: () => Promise.resolve() };
+    const boundaries = new Boundaries({
+      store,
+      cursors: await Cursors.open(file, store),
+      isOnlyRead: () => isOnlyRead,
+      onChanged: () => undefined,
+      clock,
+      log: silentLogger,
+    });
+    const [first, second] = [aMessage({ data: 'first' }), aMessage({ data: 'second' })];
+    for (const { id } of [first, second]) {
+      await boundaries.take(messageIdHex(id), aChannelWith({ id, isLazy: false }), () => undefined);
+    }
+    expect(await store.facts([first.id, second.id])).toMatchObject([
+      isOnlyRead ? undefined : { isEntryPoint: true },
+      { isEntryPoint: true },
+    ]);
+  });
+});
+
+/** The other side tells a boundary of one point, whatever it is asked. */
+function aChannelWith(only: BoundaryPoint): SyncChannel {
+  const frames: SyncFrame[] = [head(1, true), { type: 'entry-point', ...only }];
+  return {
+    send: () => Promise.resolve(),
+    receive: () => Promise.resolve(frames.shift()),
+    close: () => Promise.resolve(),
+    abort: () => undefined,
+  };
+}
