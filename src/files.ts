@@ -25,7 +25,8 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
   await rename(fresh, path);
 }
 
-function isMissing(error: unknown): boolean {
+/** Whether there is no such file. */
+export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 

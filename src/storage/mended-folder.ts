@@ -2,12 +2,14 @@
 // blocks are taken. The damaged one stays as it is.
 import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isMissing } from '../files.ts';
 import { encodeManifest } from './manifest.ts';
 import type { ListedTable, TableList } from './manifest.ts';
 import { examineTable } from './table-file.ts';
 import type { Stretch } from './table-file.ts';
 import { mendTable } from './table-mend.ts';
-import { findTableList, tableName } from './tables.ts';
+import { findTableList, isTableName, tableName } from './tables.ts';
+import { isWriteAheadName } from './write-ahead.ts';
 
 /** A table that is not as it was written. */
 export interface DamagedTable {
@@ -111,11 +113,11 @@ async function believedList(
 }
 
 async function tableNames(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => /^\d+\.(ldb|sst)$/.test(name));
+  return (await readdir(folder)).filter(isTableName);
 }
 
 async function linkWriteAhead({ location, target }: Source): Promise<void> {
-  const names = (await readdir(location)).filter((name) => /^\d+\.log$/.test(name));
+  const names = (await readdir(location)).filter(isWriteAheadName);
   for (const name of names) await linkFile(join(location, name), join(target, name));
 }
 
@@ -131,8 +133,4 @@ async function linkFile(from: string, to: string): Promise<boolean> {
     if (isMissing(error)) return false;
     throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -4,6 +4,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeManifest } from './manifest.ts';
 import type { TableList } from './manifest.ts';
+import { isWriteAheadName } from './write-ahead.ts';
 
 /** The file name of the first table that is missing or has not the size that it was written with. */
 export async function findCutTable(folder: string): Promise<string | undefined> {
@@ -36,14 +37,18 @@ export async function findListLoss(folder: string): Promise<string | undefined> 
 /** The write-ahead file that a list names is there until the next edit of the list is on the disk. */
 async function lookForListLoss(folder: string): Promise<string | undefined> {
   const names = new Set(await readdir(folder).catch((): string[] => []));
-  const tables = [...names].filter((name) => /^\d+\.(ldb|sst)$/.test(name));
-  const isFilled = tables.length > 0 || [...names].some((name) => /^\d+\.log$/.test(name));
+  const tables = [...names].filter(isTableName);
+  const isFilled = tables.length > 0 || [...names].some(isWriteAheadName);
   if (!names.has('CURRENT')) return isFilled ? 'the file CURRENT is missing' : undefined;
   const name = await currentName(folder);
   const list = await readList(folder, name);
   if (list === undefined || names.has(fileName(list.logNumber, 'log'))) return undefined;
   const listed = new Set([...list.tables.keys()].map(tableName));
   return tables.every((table) => listed.has(table)) ? undefined : `${name} has lost its end`;
+}
+
+export function isTableName(name: string): boolean {
+  return /^\d+\.(ldb|sst)$/.test(name);
 }
 
 function fileName(number: number, kind: 'ldb' | 'log'): string {

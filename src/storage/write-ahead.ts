@@ -1,8 +1,9 @@
 // Looks at LevelDB's write-ahead files before LevelDB does. It replays them past any hole without an error,
 // and turns them into a table in which nobody can see the hole any more.
 import { existsSync } from 'node:fs';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfThere } from '../files.ts';
 import { maskedCrc32c } from './crc32c.ts';
 
 export interface HoleReport {
@@ -30,17 +31,15 @@ const doNothing = (): Promise<void> => Promise.resolve();
 async function hasHoles(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
   const oldestFirst = names
-    .filter((name) => /^\d+\.log$/.test(name))
+    .filter(isWriteAheadName)
     .toSorted((a, b) => parseInt(a, 10) - parseInt(b, 10));
-  return !isUnbroken(await Promise.all(oldestFirst.map((name) => readIfThere(join(folder, name)))));
+  const files = await Promise.all(oldestFirst.map((name) => readIfThere(join(folder, name))));
+  // Where another process has the store, a file may go while one looks: what is wrong then is told by the lock.
+  return !isUnbroken(files.map((file) => file ?? Buffer.of()));
 }
 
-/** Where another process has the store, a file may go while one looks: what is wrong then is told by the lock. */
-function readIfThere(path: string): Promise<Buffer> {
-  return readFile(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.of();
-    throw error;
-  });
+export function isWriteAheadName(name: string): boolean {
+  return /^\d+\.log$/.test(name);
 }
 
 /**
