@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { aCertificate } from '../support/certificate.ts';
 import type { TestCertificate } from '../support/certificate.ts';
+import { incomplete } from '../support/client.ts';
 import { aFolder } from '../support/folder.ts';
 import { closedLoop, send, startNodes, threePlaces } from '../support/nodes.ts';
 import type { Sent } from '../support/nodes.ts';
@@ -17,14 +18,6 @@ const authority = aCertificate({ name: 'Authority', isAuthority: true });
 const ofNode = (): TestCertificate => aCertificate({ name, names: [name], by: authority });
 
 const read: Sent = { path: '/api/v1/info' };
-const hex = (text: string): string => Buffer.from(text).toString('hex');
-const incomplete = (index: string, data: string): Sent => ({
-  method: 'POST',
-  path: '/api/v1/messages',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ payload: { type: 2, index: hex(index), data: hex(data) } }),
-});
-
 interface Stage extends AsyncDisposable {
   readonly proxy: ProxyProcess;
 }
@@ -66,13 +59,14 @@ async function settled({ proxy }: Stage, nodeCount: number, inARow: number): Pro
   return seen;
 }
 
+const make = (nth: number): Sent => incomplete('tls', `${nth}`);
+
 describe.each(proxyKinds)('%s', (kind) => {
   describe.skipIf(!isInstalled(kind))('in front of nodes with TLS', () => {
     it('passes on reads, messages, jobs, keys and WebSockets', async () => {
       await using test = await stage(kind, [ofNode(), ofNode(), ofNode()]);
       const { url } = test.proxy;
       expect((await settled(test, 3, 30)).size).toBe(3);
-      const make = (nth: number): Sent => incomplete('tls', `${nth}`);
       const statuses = await closedLoop({ url, clients: 3, requests: 12, make });
       expect(statuses).toEqual(new Map([[201, 12]]));
       const asked = { ...incomplete('job', 'x'), path: '/api/midge/v1/attach' };

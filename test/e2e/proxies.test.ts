@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { hex, incomplete } from '../support/client.ts';
 import { aMessage } from '../support/messages.ts';
 import {
   closedLoop,
@@ -19,16 +20,6 @@ import type { ProxyKind, ProxyProcess } from '../support/proxy-process.ts';
 const read: Sent = { path: '/api/v1/info' };
 const readsOf = /^iota_restapi_requests_total\{.*url="\/api\/v1\/info"/;
 const answersTo = (pool: string): RegExp => new RegExp(`^midge_agent_answers_total.*"${pool}"`);
-
-const hex = (text: string): string => Buffer.from(text).toString('hex');
-
-/** A message for the node to mine. */
-const incomplete = (index: string, data: string): Sent => ({
-  method: 'POST',
-  path: '/api/v1/messages',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ payload: { type: 2, index: hex(index), data: hex(data) } }),
-});
 
 const complete = (data: string): Sent => ({
   method: 'POST',

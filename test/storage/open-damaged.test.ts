@@ -6,9 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/storage/database.ts';
 import { decodeManifest } from '../../src/storage/manifest.ts';
 import { openDamaged, putBackProven } from '../../src/storage/open-damaged.ts';
-import { examineTable } from '../../src/storage/table-file.ts';
 import { aFolder } from '../support/folder.ts';
-import { withDatabase } from './support.ts';
+import { readTable, tablesOf, withDatabase } from './support.ts';
 
 const sizes = { cacheBytes: 1 << 20, writeBufferBytes: 1 << 20 };
 const everything = { gte: Buffer.of(), lt: Buffer.alloc(80, 0xff) };
@@ -34,11 +33,6 @@ async function write(
   });
   // What is in the write-ahead file becomes a table with the next start.
   await withDatabase(location, () => Promise.resolve());
-}
-
-async function tablesOf(location: string): Promise<string[]> {
-  const names = (await readdir(location)).filter((name) => name.endsWith('.ldb'));
-  return names.toSorted().map((name) => join(location, name));
 }
 
 async function filesOf(location: string): Promise<Map<string, string>> {
@@ -81,12 +75,11 @@ describe('a damaged database', () => {
     await using folder = await aFolder();
     const [location, work] = [join(folder.path, 'db'), join(folder.path, 'work')];
     await write(location, [0, 4_000], valueOf);
-    const [table] = await tablesOf(location);
-    const bytes = await readFile(table!);
-    const { blocks } = await examineTable(table!, bytes.length);
+    const [first] = await tablesOf(location);
+    const { table, bytes, blocks } = await readTable(first!);
     const all = [...(await withDatabase(location, (db) => db.iterator(everything).all()))];
     for (const cutAt of [bytes.length - 1, bytes.length - 60, randomInt(9_000, bytes.length)]) {
-      await writeFile(table!, bytes.subarray(0, cutAt));
+      await writeFile(table, bytes.subarray(0, cutAt));
       const before = await filesOf(location);
       const read = await readAll(location, work);
       expect(await filesOf(location)).toEqual(before);
@@ -166,13 +159,12 @@ describe('a damaged database', () => {
     await using folder = await aFolder();
     const [location, work] = [join(folder.path, 'db'), join(folder.path, 'work')];
     await write(location, [0, 100], unpackable);
-    const [table] = await tablesOf(location);
-    const bytes = await readFile(table!);
-    const { blocks } = await examineTable(table!, bytes.length);
+    const [first] = await tablesOf(location);
+    const { table, bytes, blocks } = await readTable(first!);
     // In the value of the last entry of a block, before its list of places and the trailer.
     const at = blocks[1]!.endsAt - 50;
     bytes[at] = bytes.readUInt8(at) ^ 1;
-    await writeFile(table!, bytes);
+    await writeFile(table, bytes);
     await using damaged = await opened(location, work);
     const before = await damaged.db.keys(everything).all();
     expect(before.length).toBeLessThan(100);

@@ -18,7 +18,6 @@ import { repairStore } from '../../src/storage/repair.ts';
 import type { RepairReport } from '../../src/storage/repair.ts';
 import type { NewRecord } from '../../src/storage/store.ts';
 import { blockAt } from '../../src/storage/table-block.ts';
-import { examineTable } from '../../src/storage/table-file.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import { aFolder } from '../support/folder.ts';
 import {
@@ -29,7 +28,9 @@ import {
   network,
   openTestStore,
   readAll,
+  readTable,
   sweepAll,
+  tablesOf,
   withDatabase,
 } from './support.ts';
 
@@ -102,10 +103,8 @@ async function expectAllBut(
 const minTableBytes = 4_096;
 
 /** Those with messages, the oldest first. */
-async function tablesOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.ldb'));
-  const paths = names.toSorted().map((name) => join(folder, name));
-  return paths.filter((path) => statSync(path).size >= minTableBytes);
+async function messageTablesOf(folder: string): Promise<string[]> {
+  return (await tablesOf(folder)).filter((path) => statSync(path).size >= minTableBytes);
 }
 
 const plain = { dataBytes: 1_500 };
@@ -134,6 +133,12 @@ async function expectSaved(
   const verified = await verifyStore({ dataDir, network, cacheBytes: 4 << 20, onProgress });
   expect(verified.faults, `of a ${what}`).toEqual([]);
   await expectAllBut(dataDir, records, lost);
+}
+
+/** One drawn by lot. */
+async function anyTableOf(folder: string) {
+  const tables = await messageTablesOf(folder);
+  return readTable(tables[randomInt(tables.length)]!);
 }
 
 describe('a repair', () => {
@@ -210,7 +215,7 @@ describe('a repair', () => {
   it('keeps all that lies outside of a flipped stretch of a table', async () => {
     await using folder = await aFolder();
     const { records } = await fill(folder.path);
-    const [table] = await tablesOf(join(folder.path, 'log'));
+    const [table] = await messageTablesOf(join(folder.path, 'log'));
     const file = await readFile(table!);
     await writeFile(table!, file.fill(0xff, 100_000, 100_500));
     const report = await repair(folder.path);
@@ -230,12 +235,9 @@ describe('a repair', () => {
       const { records } = await fill(template, index);
       for (let times = 0; times < 4; times++) {
         const dataDir = await copyOf(template, join(folder.path, 'copy'));
-        const tables = await tablesOf(join(dataDir, 'log'));
-        const table = tables[randomInt(tables.length)]!;
-        const bytes = await readFile(table);
+        const { table, bytes, blocks } = await anyTableOf(join(dataDir, 'log'));
         // Half of them close to its end, where only what LevelDB needs to read it is gone.
         const cutAt = bytes.length - 1 - randomInt(times % 2 ? 1_000 : bytes.length);
-        const { blocks } = await examineTable(table, bytes.length);
         const behind = blocks.filter(({ endsAt }) => endsAt > cutAt);
         const inBlocks = behind.flatMap(({ at }) => blockAt(bytes.subarray(at)).block!.entries);
         const hidden =
@@ -256,10 +258,7 @@ describe('a repair', () => {
       const { records } = await fill(template, index);
       for (let times = 0; times < 4; times++) {
         const dataDir = await copyOf(template, join(folder.path, 'copy'));
-        const tables = await tablesOf(join(dataDir, 'log'));
-        const table = tables[randomInt(tables.length)]!;
-        const bytes = await readFile(table);
-        const { blocks } = await examineTable(table, bytes.length);
+        const { table, bytes, blocks } = await anyTableOf(join(dataDir, 'log'));
         const [at, length] = [blocks.at(-1)!.endsAt, 1 + randomInt(64)];
         const from = times === 0 ? bytes.length - 8 : at + randomInt(bytes.length - 48 - at);
         for (let place = from; place < Math.min(from + length, bytes.length); place++) {
@@ -276,7 +275,7 @@ describe('a repair', () => {
   it('loses what one table held when that is gone', async () => {
     await using folder = await aFolder();
     const { records } = await fill(folder.path);
-    const [table] = await tablesOf(join(folder.path, 'log'));
+    const [table] = await messageTablesOf(join(folder.path, 'log'));
     await rm(table!);
     await expect(openTestStore(folder.path)).rejects.toThrow('midge db repair');
     const report = await repair(folder.path);
@@ -288,7 +287,7 @@ describe('a repair', () => {
   it('leaves the damaged log as it was, and nothing else beside the new one', async () => {
     await using folder = await aFolder();
     await fill(folder.path);
-    const [table] = await tablesOf(join(folder.path, 'log'));
+    const [table] = await messageTablesOf(join(folder.path, 'log'));
     await truncate(table!, 100_000);
     await repair(folder.path);
     const kept = join(folder.path, 'damaged', 'log');

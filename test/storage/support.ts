@@ -1,6 +1,6 @@
 // Folders, records and faults for the tests of the store. Databases are real ones in temporary folders.
 import { randomBytes } from 'node:crypto';
-import { cp, readdir, rm } from 'node:fs/promises';
+import { cp, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { expect } from 'vitest';
@@ -15,6 +15,7 @@ import type { Database, OpenDatabase } from '../../src/storage/database.ts';
 import { openStore } from '../../src/storage/open.ts';
 import type { StoreDeps, StoreOptions } from '../../src/storage/open.ts';
 import type { EntryPointRecord, NewRecord, Store, StoredMessage } from '../../src/storage/store.ts';
+import { examineTable } from '../../src/storage/table-file.ts';
 
 export const network = { name: 'store-test', id: networkIdOf('store-test') };
 
@@ -40,6 +41,19 @@ export async function copyOf(dataDir: string, target: string): Promise<string> {
 export async function writeAheadFiles(folder: string): Promise<string[]> {
   const names = (await readdir(folder)).filter((name) => /^\d+\.log$/.test(name));
   return names.toSorted().map((name) => join(folder, name));
+}
+
+/** The files of the tables, the oldest first. */
+export async function tablesOf(location: string): Promise<string[]> {
+  const names = (await readdir(location)).filter((name) => name.endsWith('.ldb'));
+  return names.toSorted().map((name) => join(location, name));
+}
+
+/** A table and its blocks as they were written. */
+export async function readTable(table: string) {
+  const bytes = await readFile(table);
+  const { blocks } = await examineTable(table, bytes.length);
+  return { table, bytes, blocks };
 }
 
 /** The database itself, behind the store's back and while the store is closed. */

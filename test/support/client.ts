@@ -9,7 +9,15 @@ export interface Acknowledged {
   readonly data: string;
 }
 
-const hex = (text: string): string => Buffer.from(text).toString('hex');
+export const hex = (text: string): string => Buffer.from(text).toString('hex');
+
+/** A message for the node to complete. */
+export const incomplete = (index: string, data: string) => ({
+  method: 'POST',
+  path: '/api/v1/messages',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ payload: { type: 2, index: hex(index), data: hex(data) } }),
+});
 
 /** Posts a message for the node to complete; returns it when the node answered 201. */
 export async function attach(
@@ -17,11 +25,8 @@ export async function attach(
   index: string,
   data: string,
 ): Promise<Acknowledged | { readonly status: number; readonly body: string }> {
-  const response = await fetch(`${url}/api/v1/messages`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ payload: { type: 2, index: hex(index), data: hex(data) } }),
-  });
+  const { path, ...rest } = incomplete(index, data);
+  const response = await fetch(`${url}${path}`, rest);
   const body = await response.text();
   if (response.status !== 201) return { status: response.status, body };
   const { data: answer } = JSON.parse(body) as { data: { messageId: string } };
