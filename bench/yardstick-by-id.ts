@@ -3,11 +3,11 @@
 // rewrites no metadata when milestones come, keeps no entry points, and its messages wait for nothing.
 import { join } from 'node:path';
 import { decodeMessage } from '../src/protocol/codec.ts';
+import { idText } from '../src/protocol/ids.ts';
 import type { MessageId } from '../src/protocol/ids.ts';
 import { indexKeyOf } from '../src/protocol/message.ts';
 import { commit, indexBufferBytes, openDatabase } from '../src/storage/database.ts';
 import type { Batch, Database } from '../src/storage/database.ts';
-import { idText } from '../src/storage/layout.ts';
 import { Recent } from '../src/storage/recent.ts';
 import type { Facts, NewRecord } from '../src/storage/store.ts';
 

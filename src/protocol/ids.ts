@@ -80,3 +80,20 @@ export function ed25519AddressOf(publicKey: Uint8Array): Uint8Array {
 function u64At(bytes: Uint8Array, offset: number): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
 }
+
+/**
+ * An id or an indexation key as the key of a Map or Set: one character for each byte, half of what hex takes. Made
+ * once for a message on its way and handed on with it: each making costs 0.13 us, and each new text is hashed anew.
+ */
+export function idText(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+}
+
+/** The id that `idText` was made of. */
+export function idOfText(text: string): MessageId {
+  return asMessageId(bytesOfText(text));
+}
+
+export function bytesOfText(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}

@@ -1,8 +1,8 @@
 // One append: the parents are looked up, one batch goes to the log, one to the index, then memory follows.
 import assert from 'node:assert/strict';
+import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Index, IndexEntry } from './index.ts';
-import { idText } from './layout.ts';
 import type { Log, LogRecord } from './log.ts';
 import { forgetKept } from './pinning.ts';
 import type { Recent } from './recent.ts';

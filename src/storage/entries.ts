@@ -1,9 +1,9 @@
 // What the index has of stored messages, made from their bytes.
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Index, IndexEntry } from './index.ts';
-import { hasProvenBytes, idText } from './layout.ts';
+import { hasProvenBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import type { StoredMessage } from './store.ts';
 

@@ -1,7 +1,6 @@
 // What becomes of entry points: when messages name them, when they take no more children, and when they are the
 // boundary of a log that is taken over from a neighbour.
-import { genesisId } from '../protocol/ids.ts';
-import { idText } from './layout.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import type { EntryPointChanges } from './log-state.ts';
 import type { Log } from './log.ts';
 import type { EntryPoint, NewEntryPoint, StoredMessage } from './store.ts';

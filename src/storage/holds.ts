@@ -1,6 +1,6 @@
 // Ids that somebody counts on at the moment: the cut leaves them solid.
+import { idOfText, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { idOfText, idText } from './layout.ts';
 
 export class Holds {
   /** How often each is held, by `idText`. */

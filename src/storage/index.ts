@@ -2,7 +2,7 @@
 // its parents. A view that can be made again; never fsynced in daily work. It points, the log decides.
 import assert from 'node:assert/strict';
 import type { MessageId } from '../protocol/ids.ts';
-import { asMessageId } from '../protocol/ids.ts';
+import { asMessageId, idText } from '../protocol/ids.ts';
 import { clearRange, commit, keysIn, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import { KnownIds } from './known-ids.ts';
@@ -21,7 +21,6 @@ import {
   familyRange,
   idKey,
   idOfKey,
-  idText,
   indexLayoutVersion,
   indexSpaces,
   indexationKey,

@@ -386,17 +386,3 @@ export function encodePending(record: PendingRecord): Buffer {
 export function decodePending(id: MessageId, value: Buffer): PendingRecord {
   return { id, arrivalMs: readU64(value, 0), bytes: value.subarray(u64Bytes) };
 }
-
-/** The id that `idText` was made of. */
-export function idOfText(text: string): MessageId {
-  return asMessageId(bytesOfText(text));
-}
-
-export function bytesOfText(text: string): Buffer {
-  return Buffer.from(text, 'latin1');
-}
-
-/** An id or an indexation key as the key of a Map or Set: one character for each byte. */
-export function idText(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
-}

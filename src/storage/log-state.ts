@@ -1,7 +1,7 @@
 // What the log knows about itself: written once at its birth, read at every start.
 import { randomBytes } from 'node:crypto';
 import { TangleError } from '../errors.ts';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idOfText, idText } from '../protocol/ids.ts';
 import { commit, pagesOf } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import {
@@ -16,8 +16,6 @@ import {
   entryPointKey,
   epochKey,
   idOfKey,
-  idOfText,
-  idText,
   layoutVersion,
   logSpaces,
   logStateKey,

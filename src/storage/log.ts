@@ -1,6 +1,6 @@
 // The log database: solid messages in the order of their sequence numbers. The truth of the store.
 import assert from 'node:assert/strict';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import { compactSeqs } from './compact-range.ts';
 import { clearRange, commit, damagedRecord, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
@@ -17,7 +17,6 @@ import {
   epochKey,
   hasProvenBytes,
   idOfKey,
-  idText,
   logSpaces,
   logStateKey,
   messageKey,

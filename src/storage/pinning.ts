@@ -1,12 +1,12 @@
 // Pinning and unpinning: by id one message, by indexation key all that have it and will have it. A write like any other.
 import { TangleError } from '../errors.ts';
-import { genesisId, messageIdHex } from '../protocol/ids.ts';
+import { bytesOfText, genesisId, idOfText, idText, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
 import type { Turns } from './cut.ts';
 import { entriesOf, indexKeyIn } from './entries.ts';
 import type { Index } from './index.ts';
-import { bytesOfText, idOfText, idText, recordBytes } from './layout.ts';
+import { recordBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import type { PinChange } from './pins.ts';
 import type { PinList, PinTarget, StoredMessage } from './store.ts';

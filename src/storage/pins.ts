@@ -1,12 +1,11 @@
 // What the owner pinned, by id or by indexation key, and the records of such messages that lie below the cut:
 // kept in a key space of their own, where readers look when there are any.
+import { bytesOfText, idText } from '../protocol/ids.ts';
 import { pagesOf } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import {
-  bytesOfText,
   decodeRecord,
   encodeRecord,
-  idText,
   logSpaces,
   logStateKey,
   pinKey,

@@ -1,10 +1,11 @@
 // The pins of a log that is made anew: what is pinned, and what is kept below the cut for it.
 import { decodeMessage } from '../protocol/codec.ts';
+import { idText } from '../protocol/ids.ts';
 import { commit } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import { entriesOf } from './entries.ts';
 import type { Index } from './index.ts';
-import { idText, recordBytes } from './layout.ts';
+import { recordBytes } from './layout.ts';
 import type { KeptTotals } from './pin-layout.ts';
 import { Pins } from './pins.ts';
 import { isPinned } from './salvage-pins.ts';

@@ -4,7 +4,7 @@ import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../files.ts';
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idOfText, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import { commit, indexBufferBytes, logBufferBytes } from './database.ts';
@@ -21,8 +21,6 @@ import {
   encodeRecord,
   entryPointKey,
   epochKey,
-  idOfText,
-  idText,
   layoutVersion,
   logStateKey,
   messageKey,

@@ -2,10 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TangleError } from '../errors.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { idText, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { openDatabase } from './database.ts';
-import { idText } from './layout.ts';
 import { openStore } from './open.ts';
 import type { StoreDeps, StoreOptions } from './open.ts';
 import { Rebuild } from './rebuild.ts';

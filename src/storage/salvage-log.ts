@@ -1,6 +1,6 @@
 // What of a damaged log can be read and proven, and a list of what cannot.
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import type { Database } from './database.ts';
 import { isSuccessor } from './epochs.ts';
 import {
@@ -12,7 +12,6 @@ import {
   decodeUnchecked,
   hasProvenBytes,
   idOfKey,
-  idText,
   logSpaces,
   logStateKey,
   messageRange,

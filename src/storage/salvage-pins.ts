@@ -1,11 +1,11 @@
 // What of pins can be read and proven in a damaged log: what is pinned, and what is kept below the cut for it.
 import { decodeMessage } from '../protocol/codec.ts';
+import { idText } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Database } from './database.ts';
 import {
   decodeRecord,
   hasProvenBytes,
-  idText,
   logSpaces,
   logStateKey,
   pinKey,

@@ -1,11 +1,10 @@
 // What stays of the messages that a cut takes: an entry point of each that one above the cut names, or that somebody
 // counts on. Most of it is found out beside the appends, by what the index has of children; the rest between two.
 import { setImmediate } from 'node:timers/promises';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
 import type { FamilyWatch } from './index.ts';
-import { idText } from './layout.ts';
 import type { SeqRange } from './layout.ts';
 import type { EntryPointChanges } from './log-state.ts';
 import type { Log } from './log.ts';

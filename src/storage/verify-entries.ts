@@ -1,4 +1,5 @@
 // Whether the index has what it must have of messages: by id, by parent, by indexation key.
+import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Message } from '../protocol/message.ts';
@@ -9,7 +10,6 @@ import {
   decodeNumber,
   decodeRecord,
   idKey,
-  idText,
   indexationKey,
   messageKey,
   pinKey,

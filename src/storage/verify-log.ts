@@ -1,13 +1,12 @@
 // The log by itself, message by message in its order, and each message in the index.
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId, messageIdHex } from '../protocol/ids.ts';
+import { genesisId, idText, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/message.ts';
 import { countMessages, isSuccessor } from './epochs.ts';
 import {
   decodeRecord,
   hasProvenBytes,
-  idText,
   logSpaces,
   messageKey,
   seqOfKey,

@@ -1,8 +1,8 @@
 // What is kept below the cut for pins, message by message, and each in the index.
 import { decodeMessage } from '../protocol/codec.ts';
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { idText, logSpaces, recordBytes, spaceRange } from './layout.ts';
+import { logSpaces, recordBytes, spaceRange } from './layout.ts';
 import { salvage } from './salvage.ts';
 import { isPinned, provenPin } from './salvage-pins.ts';
 import type { StoredMessage } from './store.ts';

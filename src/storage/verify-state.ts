@@ -1,4 +1,5 @@
 // What a verification knows before it walks: what the log says of itself, and how far the index is.
+import { idText } from '../protocol/ids.ts';
 import type { Database } from './database.ts';
 import { lastSeqUnder } from './epochs.ts';
 import type { Findings } from './findings.ts';
@@ -9,7 +10,6 @@ import {
   decodeNumber,
   decodePosition,
   idOfKey,
-  idText,
   indexLayoutVersion,
   layoutVersion,
   logSpaces,

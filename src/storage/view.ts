@@ -1,10 +1,10 @@
 // What both databases say together. The index points and the log decides: a hit counts only if the log has
 // that record and it carries that id, because the index may be older or newer than the log.
-import { genesisId } from '../protocol/ids.ts';
+import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { findKept, pageOf } from './find-kept.ts';
 import type { Index } from './index.ts';
-import { decodeRecord, idText } from './layout.ts';
+import { decodeRecord } from './layout.ts';
 import type { LastRead } from './last-read.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
