@@ -41,7 +41,7 @@ export class Dialler implements Disposable {
   readonly dials = new Tally<'connected' | 'failed'>(['connected', 'failed']);
   readonly #options: DiallerOptions;
   readonly #deps: DiallerDeps;
-  /** Candidates of discovery that are dialled now. */
+  /** A dial lasts longer than the wait for the next, and two would open two streams on one connection. */
   readonly #dialling = new Set<string>();
   readonly #closing = new AbortController();
 
@@ -56,10 +56,10 @@ export class Dialler implements Disposable {
 
   /** To be called about every second: begins whatever dials are due. */
   tick(): void {
-    const { discovery, redial, refusal } = this.#deps;
+    const { discovery, refusal } = this.#deps;
     const connected = new Set(this.#deps.connectedPeerIds());
     for (const { peerId, address } of this.#deps.known()) {
-      if (connected.has(peerId) || !redial.isDue(peerId)) continue;
+      if (connected.has(peerId) || !this.#isDue(peerId)) continue;
       if (refusal({ peerId, address }) !== undefined) continue;
       // It may have moved, and discovery may have heard where to.
       void this.#dial({ peerId, addresses: [address, ...(discovery?.addressesOf(peerId) ?? [])] });
@@ -74,8 +74,8 @@ export class Dialler implements Disposable {
     void discovery.look([...connected]);
     const known = new Set(this.#deps.known().map(({ peerId }) => peerId));
     const isTaken = (peerId: string): boolean => known.has(peerId) || connected.has(peerId);
-    const unknownCount = [...connected].filter((peerId) => !known.has(peerId)).length;
-    let places = this.#options.maxUnknown - unknownCount - this.#dialling.size;
+    const unknown = [...new Set([...connected, ...this.#dialling])].filter((id) => !known.has(id));
+    let places = this.#options.maxUnknown - unknown.length;
     for (const { peerId, addresses } of discovery.candidates) {
       if (places <= 0) return;
       if (isTaken(peerId) || !this.#isWelcome(peerId, addresses)) continue;
@@ -86,16 +86,17 @@ export class Dialler implements Disposable {
 
   /** Whether a candidate should be dialled now. */
   #isWelcome(peerId: string, [address]: readonly Multiaddr[]): boolean {
-    const { redial, refusal } = this.#deps;
-    if (this.#dialling.has(peerId) || !redial.isDue(peerId)) return false;
-    return address !== undefined && refusal({ peerId, address }) === undefined;
+    if (address === undefined || !this.#isDue(peerId)) return false;
+    return this.#deps.refusal({ peerId, address }) === undefined;
+  }
+
+  #isDue(peerId: string): boolean {
+    return !this.#dialling.has(peerId) && this.#deps.redial.isDue(peerId);
   }
 
   async #dialFound(discovery: FoundNodes, found: PeerAddresses): Promise<void> {
     const { peerId } = found;
-    this.#dialling.add(peerId);
     await this.#dial(found);
-    this.#dialling.delete(peerId);
     if (this.#deps.connectedPeerIds().includes(peerId)) discovery.reached(peerId);
     else discovery.failed(peerId);
   }
@@ -103,6 +104,7 @@ export class Dialler implements Disposable {
   async #dial({ peerId, addresses }: PeerAddresses): Promise<void> {
     const { libp2p, redial, log, onStream } = this.#deps;
     redial.begin(peerId);
+    this.#dialling.add(peerId);
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(dialTimeoutMs)]);
     try {
       const connection = await libp2p.dial([...addresses], { signal });
@@ -112,6 +114,8 @@ export class Dialler implements Disposable {
     } catch (error) {
       this.dials.add('failed');
       log.debug({ peerId, reason: reasonOf(error) }, 'a neighbour cannot be reached');
+    } finally {
+      this.#dialling.delete(peerId);
     }
   }
 }

@@ -273,6 +273,8 @@ export class Gossip implements AsyncDisposable {
   }
 
   #adopt(stream: Stream, connection: Connection): void {
+    // A connection that went between two awaits is told of by no close event: its stream would stand for ever.
+    if (stream.status !== 'open' || connection.status !== 'open') return;
     const peerId = connection.remotePeer.toString();
     const refused = this.#gate.refusal({ peerId, address: connection.remoteAddr });
     if (refused !== undefined || this.#isClosing) {
