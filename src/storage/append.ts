@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import type { Index, IndexEntry } from './index.ts';
-import type { Log, LogRecord } from './log.ts';
+import type { IndexEntry } from './index-entry.ts';
+import type { Index } from './index.ts';
+import type { NamedPoints } from './entry-points.ts';
+import type { Log } from './log.ts';
+import type { LogRecord } from './log-state.ts';
 import { forgetKept } from './pinning.ts';
 import type { Recent } from './recent.ts';
 import type { Facts, NewRecord, StoredMessage } from './store.ts';
@@ -26,87 +29,116 @@ interface Book {
   readonly keptSeqs: ReadonlyMap<string, number>;
 }
 
+type Keyed = NewRecord & Required<Pick<NewRecord, 'key' | 'parentKeys'>>;
+
+const none: NamedPoints = [];
+
 /** Never two at a time. Returns the seqs in the order of the records. */
 export async function append(
   { log, index, recent, view }: Shelves,
   records: readonly NewRecord[],
 ): Promise<readonly number[]> {
+  const keyed = records.map(withKeys);
   // After a reopening the log may hold messages of an append that failed, and its caller tries again.
-  const known = records.map(({ id }) => view.recall(idText(id))?.seq ?? 0);
-  const fresh = records.filter((_, position) => known[position] === 0);
+  const known = keyed.map(({ key }) => view.recall(key)?.seq ?? 0);
+  const fresh = keyed.filter((_, position) => known[position] === 0);
   if (fresh.length === 0) return known;
   const returning = await view.keptOf(fresh.map(({ id }) => id));
   const book = await openBook(view, fresh);
-  const stored = await log.append(
+  const { stored, points, write } = log.stage(
     fresh.map((record) => logRecord(record, book)),
     returning,
   );
-  for (const message of stored) {
-    const key = idText(message.id);
-    book.facts.set(key, newFacts(message, log.entryPoint(key)));
+  const writing = write();
+  let add: ReturnType<Index['stage']>;
+  try {
+    // While the disk is busy with the log.
+    for (const [position, { key }] of fresh.entries()) {
+      const point = points.get(key) ?? log.entryPoint(key);
+      book.facts.set(key, newFacts(numbered(stored, position), point));
+    }
+    add = index.stage(
+      fresh.map((record, position) => indexEntry(record, numbered(stored, position), book)),
+    );
+  } finally {
+    await writing;
   }
   await forgetKept(index, returning);
-  await index.add(fresh.map((record, position) => indexEntry(record, stored[position], book)));
+  await add({ sync: false });
   recent.change(book.facts);
   let next = 0;
   return known.map((seq) => (seq === 0 ? (stored[next++]?.seq ?? 0) : seq));
 }
 
+function withKeys(record: NewRecord): Keyed {
+  return isKeyed(record)
+    ? record
+    : { ...record, key: idText(record.id), parentKeys: record.parents.map(idText) };
+}
+
+const isKeyed = (record: NewRecord): record is Keyed =>
+  record.key !== undefined && record.parentKeys !== undefined;
+
+function numbered(stored: readonly StoredMessage[], position: number): StoredMessage {
+  const message = stored[position];
+  assert.ok(message !== undefined, 'the log numbers every record');
+  return message;
+}
+
 /** With the parents that stood outside of the append. */
-async function openBook(view: View, records: readonly NewRecord[]): Promise<Book> {
+async function openBook(view: View, records: readonly Keyed[]): Promise<Book> {
   const appended = new Set<string>();
   const outside = new Map<string, MessageId>();
-  for (const record of records) {
-    for (const parent of record.parents) {
-      const key = idText(parent);
-      if (!appended.has(key)) outside.set(key, parent);
+  for (const { key, parents, parentKeys } of records) {
+    for (const [position, parent] of parents.entries()) {
+      const parentKey = parentKeys[position];
+      if (parentKey !== undefined && !appended.has(parentKey)) outside.set(parentKey, parent);
     }
-    appended.add(idText(record.id));
+    appended.add(key);
   }
   assert.equal(appended.size, records.length, 'an append has each message once');
-  const parents = [...outside.values()];
-  const found = await view.facts(parents);
+  const keys = [...outside.keys()];
+  const found = await view.facts([...outside.values()], keys);
   const facts = new Map<string, Facts>();
-  for (const [position, key] of [...outside.keys()].entries()) {
-    const parent = found[position];
+  const points: MessageId[] = [];
+  let position = 0;
+  for (const [key, id] of outside) {
+    const parent = found[position++];
     assert.ok(parent !== undefined, 'the parents of an appended message are solid');
     facts.set(key, parent);
+    // One that comes again in this append is kept no longer.
+    if (parent.seq === 0 && !appended.has(key)) points.push(id);
   }
-  // One that comes again in this append is kept no longer.
-  const points = parents.filter(
-    (id, position) => found[position]?.seq === 0 && !appended.has(idText(id)),
-  );
   const kept = await view.keptOf(points);
   return { facts, keptSeqs: new Map(kept.map(({ id, seq }) => [idText(id), seq])) };
 }
 
-function logRecord(record: NewRecord, { facts }: Book): LogRecord {
-  const { id, bytes, arrivalMs, isLazy, parents } = record;
-  const entryPoints = parents.flatMap((parent) => {
-    const key = idText(parent);
-    const ofParent = facts.get(key);
-    return ofParent?.isEntryPoint === true ? [{ key, firstChildMs: ofParent.firstChildMs }] : [];
-  });
+function logRecord(
+  { id, bytes, arrivalMs, isLazy, parentKeys }: Keyed,
+  { facts }: Book,
+): LogRecord {
+  const isPoint = (key: string): boolean => facts.get(key)?.isEntryPoint === true;
+  const entryPoints = parentKeys.some(isPoint)
+    ? parentKeys.filter(isPoint).map((key) => ({ key, firstChildMs: facts.get(key)?.firstChildMs }))
+    : none;
   return { id, bytes, arrivalMs, isLazy, entryPoints };
 }
 
 /** Notes in the book which parents have found their first child. */
 function indexEntry(
-  record: NewRecord,
-  stored: StoredMessage | undefined,
+  { parentKeys, indexKey }: Keyed,
+  { seq, arrivalMs, id, isLazy }: StoredMessage,
   { facts, keptSeqs }: Book,
 ): IndexEntry {
-  assert.ok(stored !== undefined, 'the log stores every record');
-  const { seq, arrivalMs, id, isLazy } = stored;
-  const parentSeqs = record.parents.flatMap((parent) => {
-    const key = idText(parent);
+  const parentSeqs: number[] = [];
+  for (const key of parentKeys) {
     const ofParent = facts.get(key);
-    const parentSeq = ofParent && childrenSeqOf(key, ofParent);
-    if (ofParent === undefined || parentSeq === undefined) return keptSeqs.get(key) ?? [];
-    if (!isLazy && ofParent.firstChildMs === undefined) {
+    const ownSeq = ofParent && childrenSeqOf(key, ofParent);
+    const parentSeq = ownSeq ?? keptSeqs.get(key);
+    if (parentSeq !== undefined) parentSeqs.push(parentSeq);
+    if (ofParent && ownSeq !== undefined && !isLazy && ofParent.firstChildMs === undefined) {
       facts.set(key, { ...ofParent, firstChildMs: arrivalMs });
     }
-    return [parentSeq];
-  });
-  return { seq, id, isLazy, parentSeqs, indexKey: record.indexKey };
+  }
+  return { seq, id, isLazy, parentSeqs, indexKey };
 }

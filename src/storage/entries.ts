@@ -2,7 +2,8 @@
 import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId, idText } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
-import type { Index, IndexEntry } from './index.ts';
+import type { IndexEntry } from './index-entry.ts';
+import type { Index } from './index.ts';
 import { hasProvenBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import type { StoredMessage } from './store.ts';

@@ -19,22 +19,21 @@ export function isClosed(
   return !isHeld && (isLazy || firstChildMs < closedBeforeMs);
 }
 
-export interface NamingRecord extends Pick<StoredMessage, 'arrivalMs' | 'isLazy'> {
-  /** Those of its parents that are entry points, by `idText`, with their first child so far. */
-  readonly entryPoints: readonly {
-    readonly key: string;
-    readonly firstChildMs: number | undefined;
-  }[];
-}
+/** Parents of a message that are entry points, by `idText`, with their first child so far. */
+export type NamedPoints = readonly {
+  readonly key: string;
+  readonly firstChildMs: number | undefined;
+}[];
 
 /** What messages on their way into the log change of the entry points that they name. */
 export function namedPoints(
   known: ReadonlyMap<string, EntryPoint>,
-  records: readonly (NamingRecord & { readonly seq: number })[],
+  stored: readonly StoredMessage[],
+  namedBy: readonly { readonly entryPoints: NamedPoints }[],
 ): Map<string, EntryPoint> {
   const points = new Map<string, EntryPoint>();
-  for (const { seq, arrivalMs, isLazy, entryPoints } of records) {
-    for (const { key, firstChildMs } of entryPoints) {
+  for (const [position, { seq, arrivalMs, isLazy }] of stored.entries()) {
+    for (const { key, firstChildMs } of namedBy[position]?.entryPoints ?? []) {
       const point = points.get(key) ?? known.get(key);
       if (point === undefined) continue;
       const firstMs = point.firstChildMs ?? firstChildMs ?? (isLazy ? undefined : arrivalMs);

@@ -1,5 +1,5 @@
 // Ids that somebody counts on at the moment: the cut leaves them solid.
-import { idOfText, idText } from '../protocol/ids.ts';
+import { idOfText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 
 export class Holds {
@@ -14,8 +14,8 @@ export class Holds {
     return [...this.#counts.keys()].map(idOfText);
   }
 
-  hold(ids: readonly MessageId[]): Disposable {
-    let held = ids.map(idText);
+  hold(keys: readonly string[]): Disposable {
+    let held = keys;
     for (const key of held) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     return {
       [Symbol.dispose]: () => {

@@ -6,16 +6,15 @@ import { asMessageId, idText } from '../protocol/ids.ts';
 import { clearRange, commit, keysIn, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import { KnownIds } from './known-ids.ts';
-import { farDistance, farKey, farRange, isFarChild } from './far-layout.ts';
+import { farDistance, farRange } from './far-layout.ts';
+import { delEntry, putEntry } from './index-entry.ts';
+import type { IndexEntry } from './index-entry.ts';
 import {
-  childKey,
   childRange,
   childrenBetween,
   decodeNumber,
   decodePending,
   decodePosition,
-  encodeId,
-  encodeNumber,
   encodePending,
   encodePosition,
   familyRange,
@@ -33,7 +32,7 @@ import {
   spaceRange,
 } from './layout.ts';
 import type { Position, SeqRange } from './layout.ts';
-import type { FoundMessage, IdPage, PendingRecord, StoredMessage } from './store.ts';
+import type { FoundMessage, IdPage, PendingRecord } from './store.ts';
 import { Sweep } from './sweep.ts';
 
 const pendingKeysPerPage = 1_000;
@@ -43,13 +42,6 @@ const maxFarParents = 256;
 const maxFarKeys = 8_192;
 /** As much as such a page takes. */
 const highWaterMarkBytes = 64 * 1024;
-const nothing = Buffer.alloc(0);
-
-export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
-  /** 0 for the genesis; other entry points have no place here. */
-  readonly parentSeqs: readonly number[];
-  readonly indexKey: Uint8Array | undefined;
-}
 
 /** Of a parent in a range, what its children above the range are to it. */
 export interface Family {
@@ -138,6 +130,11 @@ export class Index implements AsyncDisposable {
 
   /** One batch; what becomes findable is pending no longer. */
   async add(entries: readonly IndexEntry[], { sync } = { sync: false }): Promise<void> {
+    await this.stage(entries)({ sync });
+  }
+
+  /** The same in two steps, of which the second must follow, or the index be opened anew. */
+  stage(entries: readonly IndexEntry[]): (options: { readonly sync: boolean }) => Promise<void> {
     assert.ok(this.#position !== undefined, 'the index was settled on a log when it was opened');
     const batch = this.#db.batch();
     for (const entry of entries) {
@@ -148,8 +145,10 @@ export class Index implements AsyncDisposable {
     const lastSeq = entries.at(-1)?.seq ?? 0;
     const indexedUpToSeq = Math.max(this.#position.indexedUpToSeq, lastSeq);
     this.#putPosition(batch, { ...this.#position, indexedUpToSeq });
-    await commit(batch, { sync });
-    this.#knownIds.add(entries.map(({ id }) => id));
+    return async (options) => {
+      await commit(batch, options);
+      this.#knownIds.add(entries.map(({ id }) => id));
+    };
   }
 
   #putPosition(batch: Batch, position: Position): void {
@@ -275,14 +274,7 @@ export class Index implements AsyncDisposable {
    */
   async forget(entries: readonly IndexEntry[]): Promise<void> {
     const batch = this.#db.batch();
-    for (const { seq, id, isLazy, parentSeqs, indexKey } of entries) {
-      batch.del(idKey(id));
-      if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
-      for (const parentSeq of parentSeqs) {
-        batch.del(childKey(parentSeq, isLazy, seq));
-        if (isFarChild(parentSeq, seq)) batch.del(farKey(parentSeq, seq));
-      }
-    }
+    for (const entry of entries) delEntry(batch, entry);
     await commit(batch, { sync: false });
   }
 
@@ -335,6 +327,7 @@ export class Index implements AsyncDisposable {
   }
 
   #dropPending(batch: Batch, id: MessageId): void {
+    if (this.#pendingIds.size === 0) return;
     if (this.#pendingIds.delete(idText(id))) batch.del(pendingKey(id));
   }
 
@@ -351,13 +344,4 @@ export class Index implements AsyncDisposable {
     const found = await this.#db.iterator({ ...range, limit }).all();
     return found.map(([key, value]) => decodePending(idOfKey(key), value));
   }
-}
-
-function putEntry(batch: Batch, { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry): void {
-  batch.put(idKey(id), encodeNumber(seq));
-  for (const parentSeq of parentSeqs) {
-    batch.put(childKey(parentSeq, isLazy, seq), nothing);
-    if (isFarChild(parentSeq, seq)) batch.put(farKey(parentSeq, seq), nothing);
-  }
-  if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
 }

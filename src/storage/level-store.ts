@@ -22,7 +22,6 @@ import type {
   BackwardsPage,
   CutSlice,
   CutWish,
-  Facts,
   FoundPage,
   IndexPage,
   LogPage,
@@ -176,12 +175,12 @@ export class LevelStore implements Store {
     return compact(this.#turns, part, AbortSignal.any([stop, this.#closing.signal]));
   }
 
-  hold(ids: readonly MessageId[]): Disposable {
-    return this.#holds.hold(ids);
+  hold(ids: readonly MessageId[], keys = ids.map(idText)): Disposable {
+    return this.#holds.hold(keys);
   }
 
-  isHeld(id: MessageId): boolean {
-    return this.#holds.has(idText(id));
+  isHeld(key: string): boolean {
+    return this.#holds.has(key);
   }
 
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {
@@ -283,9 +282,9 @@ export class LevelStore implements Store {
   }
 
   /** Once the cut has moved that is being moved: it may have been asked about holds before its caller held these. */
-  async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
+  async facts(...asked: Parameters<Store['facts']>): ReturnType<Store['facts']> {
     await this.#moving;
-    return this.#read(({ view }) => view.facts(ids));
+    return this.#read(({ view }) => view.facts(...asked));
   }
 
   childrenOf(id: MessageId, limit: number): Promise<readonly MessageId[]> {

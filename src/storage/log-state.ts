@@ -4,6 +4,7 @@ import { TangleError } from '../errors.ts';
 import { genesisId, idOfText, idText } from '../protocol/ids.ts';
 import { commit, pagesOf } from './database.ts';
 import type { Batch, Database } from './database.ts';
+import type { NamedPoints } from './entry-points.ts';
 import {
   decodeEntryPoint,
   decodeEpoch,
@@ -23,7 +24,7 @@ import {
 } from './layout.ts';
 import type { Epoch, Network } from './layout.ts';
 import { Pins } from './pins.ts';
-import type { EntryPoint } from './store.ts';
+import type { EntryPoint, NewRecord, StoredMessage } from './store.ts';
 
 const pageSizes = { first: 1_000, next: 1_000 };
 
@@ -37,6 +38,19 @@ export interface LogState {
   /** By `idText`. */
   readonly entryPoints: Map<string, EntryPoint>;
   readonly pins: Pins;
+}
+
+export interface LogRecord extends Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> {
+  readonly entryPoints: NamedPoints;
+}
+
+/** An append that is ready. */
+export interface StagedRecords {
+  readonly stored: readonly StoredMessage[];
+  /** What it changes of entry points. */
+  readonly points: ReadonlyMap<string, EntryPoint>;
+  /** Once, before anything else is staged. */
+  readonly write: () => Promise<void>;
 }
 
 /** By `idText`; undefined for one that goes. */

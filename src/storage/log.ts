@@ -5,7 +5,6 @@ import { compactSeqs } from './compact-range.ts';
 import { clearRange, commit, damagedRecord, maxBatchMessages, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import { bereftPoints, isClosed, namedPoints } from './entry-points.ts';
-import type { NamingRecord } from './entry-points.ts';
 import { countMessages, firstGap, isGiven, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
@@ -26,7 +25,7 @@ import {
 } from './layout.ts';
 import type { Epoch, KeyRange, SeqRange } from './layout.ts';
 import { drawLogId, putEntryPoints } from './log-state.ts';
-import type { EntryPointChanges, LogState } from './log-state.ts';
+import type { EntryPointChanges, LogRecord, LogState, StagedRecords } from './log-state.ts';
 import type { PinChange, Pins } from './pins.ts';
 import type { Gone } from './sweep.ts';
 import type {
@@ -34,7 +33,6 @@ import type {
   EntryPoint,
   IdPage,
   LogPage,
-  NewRecord,
   StandingPoint,
   StoredMessage,
 } from './store.ts';
@@ -45,8 +43,6 @@ const maxRecordsPerPage = 64;
 
 const rangeOfSeqs = (firstSeq: number, lastSeq: number): KeyRange =>
   messageRange(firstSeq, lastSeq + 1);
-
-export type LogRecord = Pick<NewRecord, 'id' | 'bytes' | 'arrivalMs' | 'isLazy'> & NamingRecord;
 
 type Stored = readonly StoredMessage[];
 
@@ -187,30 +183,33 @@ export class Log {
   }
 
   /**
-   * One batch, with what entry points are needed for. Gives seqs, and times that never go back. `returning`: those
-   * of them that were kept below the cut, and are so no longer.
+   * Prepares one batch, with what entry points are needed for. Gives seqs, and times that never go back. `returning`:
+   * those of them that were kept below the cut, and are so no longer.
    */
-  async append(records: readonly LogRecord[], returning: Stored = []): Promise<Stored> {
+  stage(records: readonly LogRecord[], returning: Stored = []): StagedRecords {
     assert.ok(records.length <= maxBatchMessages, 'recovery reckons with smaller appends');
     const batch = this.#db.batch();
     let arrivalMs = this.#lastArrivalMs;
     const stored = records.map((record, position) => {
       arrivalMs = Math.max(arrivalMs, record.arrivalMs);
-      return { ...record, seq: this.nextSeq + position, arrivalMs };
+      const { id, bytes, isLazy } = record;
+      return { seq: this.nextSeq + position, arrivalMs, isLazy, id, bytes };
     });
-    const points = namedPoints(this.#entryPoints, stored);
+    const points = namedPoints(this.#entryPoints, stored, records);
     const genesisSeq = points.get(genesisKey)?.neededSeq ?? 0;
     points.delete(genesisKey);
     for (const record of stored) batch.put(messageKey(record.seq), encodeRecord(record));
     putEntryPoints(batch, points);
     const dropped = this.pins.stage(batch, { drop: returning });
-    await commit(batch, { sync: this.#options.isSynced });
-    dropped();
-    this.#keepEntryPoints(points);
-    this.needGenesis(genesisSeq);
-    this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
-    this.#lastArrivalMs = arrivalMs;
-    return stored;
+    const write = async (): Promise<void> => {
+      await commit(batch, { sync: this.#options.isSynced });
+      dropped();
+      this.#keepEntryPoints(points);
+      this.needGenesis(genesisSeq);
+      this.#lastSeq = stored.at(-1)?.seq ?? this.#lastSeq;
+      this.#lastArrivalMs = arrivalMs;
+    };
+    return { stored, points, write };
   }
 
   async changeEntryPoints(changes: EntryPointChanges): Promise<void> {

@@ -10,7 +10,7 @@ import { indexKeyOf } from '../protocol/message.ts';
 import { commit, indexBufferBytes, logBufferBytes } from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { Index } from './index.ts';
-import type { IndexEntry } from './index.ts';
+import type { IndexEntry } from './index-entry.ts';
 import { installRebuilt, rebuildFolder } from './install.ts';
 import type { Installed } from './install.ts';
 import {

@@ -7,6 +7,9 @@ export interface NewRecord {
   readonly id: MessageId;
   readonly bytes: Uint8Array;
   readonly parents: readonly MessageId[];
+  /** By `idText`, of the id and of the parents, from whoever has made them already. */
+  readonly key?: string;
+  readonly parentKeys?: readonly string[];
   readonly indexKey: Uint8Array | undefined;
   readonly arrivalMs: number;
   readonly isLazy: boolean;
@@ -174,11 +177,12 @@ export interface Store extends AsyncDisposable {
   compact(part: CompactionPart, stop?: AbortSignal): Promise<void>;
   /**
    * While it is not disposed of, the cut leaves each of these solid, if only as an entry point: what
-   * `facts`, called afterwards, finds to be a parent is one still when its child is appended.
+   * `facts`, called afterwards, finds to be a parent is one still when its child is appended. The keys are those
+   * of the ids by `idText`, from whoever has made them already.
    */
-  hold(ids: readonly MessageId[]): Disposable;
-  /** Whether anybody holds it at the moment. */
-  isHeld(id: MessageId): boolean;
+  hold(ids: readonly MessageId[], keys?: readonly string[]): Disposable;
+  /** Whether anybody holds it at the moment. By `idText` of the id. */
+  isHeld(key: string): boolean;
   /** In the order of ids. */
   readEntryPoints(page: IdPage): Promise<readonly StandingPoint[]>;
   /** The boundary of a log that is taken over: these count as solid and stay until they are released. */
@@ -191,8 +195,11 @@ export interface Store extends AsyncDisposable {
    */
   releaseEntryPoints(): Promise<void>;
 
-  /** In the order of the ids; undefined for what is not solid here. */
-  facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]>;
+  /** In the order of the ids; undefined for what is not solid here. The keys are as for `hold`. */
+  facts(
+    ids: readonly MessageId[],
+    keys?: readonly string[],
+  ): Promise<readonly (Facts | undefined)[]>;
   /** About 10 us, synchronous. Throws STORE_RECORD_DAMAGED. */
   get(id: MessageId): StoredMessage | undefined;
   has(id: MessageId): boolean;

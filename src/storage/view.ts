@@ -87,22 +87,29 @@ export class View {
     return { seq: 0, arrivalMs: 0, isLazy, firstChildMs, isEntryPoint: true, isClosed };
   }
 
-  async facts(ids: readonly MessageId[]): Promise<readonly (Facts | undefined)[]> {
-    const keys = ids.map(idText);
+  /** The keys are those of the ids by `idText`. */
+  async facts(
+    ids: readonly MessageId[],
+    keys: readonly string[] = ids.map(idText),
+  ): Promise<readonly (Facts | undefined)[]> {
     const recent = keys.map((key) => this.recall(key));
-    const missing = ids.filter((_, position) => recent[position] === undefined);
+    const isMissing = (_: unknown, position: number): boolean => recent[position] === undefined;
+    const missing = ids.filter(isMissing);
     if (missing.length === 0) return recent;
     const { changeCount } = this.#recent;
-    const read = await this.#readFacts(missing);
+    const read = await this.#readFacts(missing, keys.filter(isMissing));
     return keys.map((key, position) => {
       const facts = recent[position] ?? read.get(key);
       return facts && this.#standing(key, this.#recent.keepRead(key, facts, changeCount));
     });
   }
 
-  async #readFacts(ids: readonly MessageId[]): Promise<Map<string, Facts>> {
+  async #readFacts(
+    ids: readonly MessageId[],
+    keys: readonly string[],
+  ): Promise<Map<string, Facts>> {
     const found = new Map<string, Facts>();
-    for (const key of ids.map(idText)) {
+    for (const key of keys) {
       const point = this.#log.entryPoint(key);
       if (point !== undefined) found.set(key, this.#factsOfPoint(point));
     }

@@ -1,12 +1,12 @@
 // A message on its way through the door: decoded, named, and what its parents say about it.
-import { messageIdHex } from '../protocol/ids.ts';
+import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Facts } from '../storage/store.ts';
 
 export interface Candidate {
   readonly id: MessageId;
-  /** The id as hex: the key of every map in this folder. */
+  /** By `idText`: the key of most maps in this folder and in the store. */
   readonly key: string;
   readonly bytes: Uint8Array;
   readonly message: Message;
@@ -16,10 +16,10 @@ export interface Candidate {
 export function candidateOf(bytes: Uint8Array, message: Message, id: MessageId): Candidate {
   return {
     id,
-    key: messageIdHex(id),
+    key: idText(id),
     bytes,
     message,
-    parentKeys: message.parents.map(messageIdHex),
+    parentKeys: message.parents.map(idText),
   };
 }
 

@@ -1,7 +1,7 @@
 // Tells those who listen what has become solid. Nobody waits for a listener, and none can make memory grow.
 import type { Candidate } from './candidate.ts';
 
-export type SolidMessage = Pick<Candidate, 'id' | 'key' | 'bytes' | 'message'>;
+export type SolidMessage = Pick<Candidate, 'id' | 'bytes' | 'message'>;
 
 export interface FeedLimits {
   readonly maxMessages: number;

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { TangleError, errorTable } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdHex, parseMessageId } from '../protocol/ids.ts';
+import { idOfText, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Store } from '../storage/store.ts';
@@ -93,7 +93,7 @@ export class Intake implements AsyncDisposable {
   }
 
   isPending(id: MessageId): boolean {
-    return this.#solidifier.has(messageIdHex(id));
+    return this.#solidifier.has(idText(id));
   }
 
   /**
@@ -138,7 +138,7 @@ export class Intake implements AsyncDisposable {
   /** Tells `onMissing` of all that waits, as at start, when nobody sends it again. */
   tellWaiting(): void {
     for (const { id, missing } of this.#solidifier.waiting()) {
-      const ids = missing.map((key) => parseMessageId(key, 'parent'));
+      const ids = missing.map(idOfText);
       this.#deps.onMissing?.({ id, missing: this.#notHeld(ids) });
     }
   }
@@ -196,7 +196,7 @@ export class Intake implements AsyncDisposable {
   async #process(tickets: TicketBook): Promise<void> {
     using book = new ParentBook(this.#deps.store);
     const examined = tickets.examine((bytes) => examine(bytes, this.#options.networkId));
-    await book.load(examined.flatMap(({ id, message }) => [id, ...message.parents]));
+    await book.load(examined);
     const candidates = this.#keepNew(examined, tickets, book);
     const plan = await this.#solidifier.plan({
       candidates: this.#keepWorked(candidates, tickets),
@@ -249,9 +249,9 @@ export class Intake implements AsyncDisposable {
       const candidate = record === undefined ? undefined : pendingCandidate(record);
       if (candidate !== undefined) loaded.push(candidate);
       // Pending messages may be lost with the index (a power cut); their senders will send them again.
-      else if (id !== undefined) this.#solidifier.drop(messageIdHex(id));
+      else if (id !== undefined) this.#solidifier.drop(idText(id));
     }
-    await book.load(loaded.flatMap(({ message }) => message.parents));
+    await book.load(loaded, 'parents');
     return loaded;
   }
 
@@ -263,8 +263,10 @@ export class Intake implements AsyncDisposable {
     const { cutSeq } = this.#deps.store;
     const records = plan.solid.map((candidate) => ({
       id: candidate.id,
+      key: candidate.key,
       bytes: candidate.bytes,
       parents: candidate.message.parents,
+      parentKeys: candidate.parentKeys,
       indexKey: indexKeyOf(candidate.message),
       arrivalMs,
       isReplay:
@@ -324,7 +326,7 @@ export class Intake implements AsyncDisposable {
 
   /** A parent that takes no children is here in a way: nobody needs to send it. */
   #notSent(ids: readonly MessageId[], book: ParentBook): MessageId[] {
-    return this.#notHeld(ids).filter((id) => !book.isSolid(messageIdHex(id)));
+    return this.#notHeld(ids).filter((id) => !book.isSolid(idText(id)));
   }
 
   #settleBlocked(candidate: Candidate, tickets: TicketBook, book: ParentBook): void {
@@ -340,7 +342,7 @@ export class Intake implements AsyncDisposable {
 }
 
 function notSolidOf(ids: readonly MessageId[], book: ParentBook): MessageId[] {
-  return ids.filter((id) => !book.takesChildren(messageIdHex(id)));
+  return ids.filter((id) => !book.takesChildren(idText(id)));
 }
 
 function busyBecause(error: unknown): Outcome {

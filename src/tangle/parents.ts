@@ -1,6 +1,6 @@
 // What one batch knows of parents: facts read from the store once, and those of messages placed since.
 import type { MessageId } from '../protocol/ids.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { idText } from '../protocol/ids.ts';
 import type { Store } from '../storage/store.ts';
 import { isLazyChild } from './candidate.ts';
 import type { Candidate, Times } from './candidate.ts';
@@ -39,21 +39,26 @@ export class ParentBook implements Disposable {
   }
 
   /** Reads what is not in the book yet, each id once. */
-  async load(ids: Iterable<MessageId>): Promise<void> {
+  async load(candidates: readonly Candidate[], which: 'all' | 'parents' = 'all'): Promise<void> {
     const unread: MessageId[] = [];
     const keys: string[] = [];
-    for (const id of ids) {
-      const key = messageIdHex(id);
-      if (this.#asked.has(key)) continue;
+    const ask = (id: MessageId, key: string): void => {
+      if (this.#asked.has(key)) return;
       this.#asked.add(key);
       unread.push(id);
       keys.push(key);
+    };
+    for (const { id, key, message, parentKeys } of candidates) {
+      if (which === 'all') ask(id, key);
+      for (const [position, parent] of message.parents.entries()) {
+        ask(parent, parentKeys[position] ?? idText(parent));
+      }
     }
     if (unread.length === 0) return;
     // Promised to somebody who works on a child of it, when it was none too old.
-    const isPromised = unread.map((id) => this.#store.isHeld(id));
-    this.#holds.use(this.#store.hold(unread));
-    const facts = await this.#store.facts(unread);
+    const isPromised = keys.map((key) => this.#store.isHeld(key));
+    this.#holds.use(this.#store.hold(unread, keys));
+    const facts = await this.#store.facts(unread, keys);
     for (const [position, key] of keys.entries()) {
       const fact = facts[position];
       if (fact !== undefined) {

@@ -2,7 +2,7 @@
 // store was reopened.
 import { TangleError } from '../errors.ts';
 import { decodeMessage } from '../protocol/codec.ts';
-import { messageIdHex, messageIdOf } from '../protocol/ids.ts';
+import { idText, messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { PendingRecord, Store } from '../storage/store.ts';
 import { candidateOf } from './candidate.ts';
@@ -35,8 +35,8 @@ export async function tipsFromLog(store: TipSource, floorSeq = 0): Promise<Messa
     for (const record of page) {
       beforeSeq = record.seq;
       if (record.isLazy) continue;
-      if (!named.has(messageIdHex(record.id))) tips.push(record.id);
-      for (const parent of decodeMessage(record.bytes).parents) named.add(messageIdHex(parent));
+      if (!named.has(idText(record.id))) tips.push(record.id);
+      for (const parent of decodeMessage(record.bytes).parents) named.add(idText(parent));
     }
     if (page.length < pageSize) break;
     seen += page.length;
@@ -50,7 +50,7 @@ async function tipsBelowCut(store: TipSource, named: ReadonlySet<string>): Promi
   do {
     const page = await store.readEntryPoints({ afterId, limit: pageSize });
     for (const { id, isLazy, firstChildMs } of page) {
-      if (!isLazy && firstChildMs === undefined && !named.has(messageIdHex(id))) tips.push(id);
+      if (!isLazy && firstChildMs === undefined && !named.has(idText(id))) tips.push(id);
     }
     afterId = page.at(-1)?.id;
   } while (afterId !== undefined && tips.length < maxTips);
@@ -65,7 +65,7 @@ export function pendingCandidate(record: PendingRecord): Candidate | undefined {
       decodeMessage(record.bytes),
       messageIdOf(record.bytes),
     );
-    return candidate.key === messageIdHex(record.id) ? candidate : undefined;
+    return candidate.key === idText(record.id) ? candidate : undefined;
   } catch (error) {
     if (error instanceof TangleError) return undefined;
     throw error;
@@ -80,9 +80,9 @@ export async function restorePending(store: Store, solidifier: Solidifier): Prom
     const page = await store.readPending({ afterId, limit: pageSize });
     const candidates = page.flatMap((record) => pendingCandidate(record) ?? []);
     using book = new ParentBook(store);
-    await book.load(candidates.flatMap(({ id, message }) => [id, ...message.parents]));
+    await book.load(candidates);
     const intact = new Set(candidates.map(({ key }) => key));
-    const leaving = page.map(({ id }) => id).filter((id) => !intact.has(messageIdHex(id)));
+    const leaving = page.map(({ id }) => id).filter((id) => !intact.has(idText(id)));
     for (const candidate of candidates) {
       if (book.isSolid(candidate.key)) leaving.push(candidate.id);
       else {

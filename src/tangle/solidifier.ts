@@ -13,7 +13,7 @@ interface Pending {
   readonly key: string;
   readonly source: string;
   readonly sizeBytes: number;
-  /** Hex ids of the parents that are not solid. */
+  /** Keys of the parents that are not solid. */
   readonly missing: Set<string>;
 }
 

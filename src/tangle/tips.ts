@@ -1,7 +1,7 @@
 // The tip pool: what new messages may name as parents. Pure memory; made again from the log at start.
 import type { Clock } from '../clock.ts';
 import { compareBytes } from '../protocol/bytes.ts';
-import { messageIdHex } from '../protocol/ids.ts';
+import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 
 // The rules of the field's nodes (TIP-3 and the reference node's defaults), so that a mixed network
@@ -27,7 +27,9 @@ interface Tip {
 /** What the pool must know of a message. */
 export interface TipMessage {
   readonly id: MessageId;
-  readonly parents: readonly MessageId[];
+  /** By `idText`, as those of the parents. */
+  readonly key: string;
+  readonly parentKeys: readonly string[];
   readonly isLazy: boolean;
 }
 
@@ -64,8 +66,8 @@ export class TipPool {
   add(messages: readonly TipMessage[]): void {
     for (const message of messages) {
       if (message.isLazy) continue;
-      this.#insert(message.id);
-      for (const parent of message.parents) this.#approve(messageIdHex(parent));
+      this.#insert(message.id, message.key);
+      for (const parent of message.parentKeys) this.#approve(parent);
     }
     this.#retire();
   }
@@ -89,11 +91,10 @@ export class TipPool {
     this.#tips.clear();
     this.#approved.clear();
     this.#slots.length = 0;
-    for (const id of ids) this.#insert(id);
+    for (const id of ids) this.#insert(id, idText(id));
   }
 
-  #insert(id: MessageId): void {
-    const key = messageIdHex(id);
+  #insert(id: MessageId, key: string): void {
     if (this.#tips.has(key)) return;
     const tip: Tip = { id, slot: this.#slots.length, approvals: 0, firstApprovalMs: undefined };
     this.#tips.set(key, tip);

@@ -1,7 +1,7 @@
 // A store in memory, for many nodes in one process. Keeps what a real one keeps over a restart.
 import { hexOf } from '../../src/protocol/bytes.ts';
 import { decodeMessage } from '../../src/protocol/codec.ts';
-import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import { genesisId, idOfText, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import type {
   BackwardsPage,
@@ -187,8 +187,8 @@ export class MemoryStore implements Store {
     return { ...point, firstChildMs, isClosed: !point.isHeld && (point.isLazy || isOld) };
   }
 
-  isHeld(id: MessageId): boolean {
-    return this.#held.includes(messageIdHex(id));
+  isHeld(key: string): boolean {
+    return this.#held.includes(messageIdHex(idOfText(key)));
   }
 
   adoptEntryPoints(points: readonly NewEntryPoint[]): Promise<void> {

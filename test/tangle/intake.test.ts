@@ -124,9 +124,10 @@ describe('the door', () => {
     }
     await using tangle = await openTestTangle({ dataDir: folder.path });
     tangle.intake.tellWaiting();
-    expect(tangle.blocked).toHaveLength(2);
-    expect(tangle.blocked).toContainEqual({ id: second!.id, missing: [first!.id] });
-    expect(tangle.blocked).toContainEqual({ id: third!.id, missing: [] });
+    const told = tangle.blocked.map(({ id, missing }) => [messageIdHex(id), hexes(missing)]);
+    expect(told).toHaveLength(2);
+    expect(told).toContainEqual([messageIdHex(second!.id), hexes([first!.id])]);
+    expect(told).toContainEqual([messageIdHex(third!.id), []]);
   });
 
   it('misses nothing that came in the same batch', async () => {
@@ -272,7 +273,7 @@ describe('the door', () => {
     expect(tangle.solid).toEqual([]);
     isBroken = false;
     expect(codeOf(await tangle.intake.submit(parent!.bytes, 'client'))).toBe('accepted');
-    expect(tangle.solid.map(({ key }) => key)).toEqual(hexes([parent!.id, child!.id]));
+    expect(hexes(tangle.solid.map(({ id }) => id))).toEqual(hexes([parent!.id, child!.id]));
   });
 
   it('asks a client to come again for a message that waits only for its turn', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asMessageId, messageIdHex } from '../../src/protocol/ids.ts';
+import { asMessageId, idText } from '../../src/protocol/ids.ts';
 import type { Candidate } from '../../src/tangle/candidate.ts';
 import { candidateOf } from '../../src/tangle/candidate.ts';
 import { Solidifier } from '../../src/tangle/solidifier.ts';
@@ -18,7 +18,7 @@ function candidate(n: number, parents: readonly number[], sizeBytes = 100): Cand
 
 /** The store as far as the solidifier needs it: what is solid, and the bytes of what waits. */
 class Shelf {
-  readonly solid = new Set<string>([messageIdHex(idOf(0))]);
+  readonly solid = new Set<string>([idText(idOf(0))]);
   readonly waiting = new Map<string, Candidate>();
   readonly order: string[] = [];
   readonly solidifier: Solidifier;
@@ -28,7 +28,7 @@ class Shelf {
   }
 
   readonly #load: LoadPending = (ids) =>
-    Promise.resolve(ids.flatMap((id) => this.waiting.get(messageIdHex(id)) ?? []));
+    Promise.resolve(ids.flatMap((id) => this.waiting.get(idText(id)) ?? []));
 
   async take(candidates: readonly Candidate[], maxFreed = 512): Promise<void> {
     const isSolid = (key: string): boolean => this.solid.has(key);
@@ -44,7 +44,7 @@ class Shelf {
       this.waiting.set(blocked.key, blocked);
       const missing = blocked.parentKeys.filter((key) => !isSolid(key));
       for (const id of this.solidifier.hold(blocked, 'peer:a', missing)) {
-        this.waiting.delete(messageIdHex(id));
+        this.waiting.delete(idText(id));
       }
     }
   }
@@ -103,8 +103,7 @@ describe('the solidifier', () => {
       shelf.solidifier.plan({
         candidates: [candidate(1, [0])],
         isSolid: (key) => shelf.solid.has(key),
-        load: (ids) =>
-          Promise.resolve(ids.flatMap((id) => shelf.waiting.get(messageIdHex(id)) ?? [])),
+        load: (ids) => Promise.resolve(ids.flatMap((id) => shelf.waiting.get(idText(id)) ?? [])),
         maxFreed: 10,
       });
     expect((await plan()).solid.length).toBe(2);

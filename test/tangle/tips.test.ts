@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import { asMessageId, genesisId, idText, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { TipPool, maxTips, selectedTips } from '../../src/tangle/tips.ts';
+import type { TipMessage } from '../../src/tangle/tips.ts';
 import { HandClock } from '../support/clock.ts';
 
 const idOf = (n: number): MessageId =>
   asMessageId(new Uint8Array(createHash('sha256').update(String(n)).digest()));
 const hexes = (ids: readonly MessageId[]): string[] => ids.map(messageIdHex);
+
+function aMessage(
+  id: MessageId,
+  parents: readonly MessageId[],
+  { isLazy } = { isLazy: false },
+): TipMessage {
+  return { id, key: idText(id), parentKeys: parents.map(idText), isLazy };
+}
 
 function aPool(): { pool: TipPool; clock: HandClock } {
   const clock = new HandClock();
@@ -21,7 +30,7 @@ describe('the tip pool', () => {
   it('offers the genesis first, and a new message beside it until the genesis retires', () => {
     const { pool, clock } = aPool();
     expect(hexes(pool.select())).toEqual(hexes([genesisId]));
-    pool.add([{ id: idOf(1), parents: [genesisId], isLazy: false }]);
+    pool.add([aMessage(idOf(1), [genesisId])]);
     expect(pool.size).toBe(2);
     clock.advance(2_999);
     expect(hexes(pool.select())).toEqual(hexes([idOf(1), genesisId].toSorted(Buffer.compare)));
@@ -31,14 +40,14 @@ describe('the tip pool', () => {
 
   it('never offers a lazy message and lets it retire nobody', () => {
     const { pool, clock } = aPool();
-    pool.add([{ id: idOf(1), parents: [genesisId], isLazy: true }]);
+    pool.add([aMessage(idOf(1), [genesisId], { isLazy: true })]);
     clock.advance(60_000);
     expect(hexes(pool.select())).toEqual(hexes([genesisId]));
   });
 
   it('retires a tip at its thirtieth approval, not at its twenty-ninth', () => {
     const { pool } = aPool();
-    const approve = (n: number) => pool.add([{ id: idOf(n), parents: [genesisId], isLazy: false }]);
+    const approve = (n: number) => pool.add([aMessage(idOf(n), [genesisId])]);
     for (let n = 1; n <= 29; n++) approve(n);
     expect(pool.size).toBe(30);
     approve(30);
@@ -47,18 +56,18 @@ describe('the tip pool', () => {
 
   it('retires an approved tip at once when there are more than a hundred', () => {
     const { pool, clock } = aPool();
-    pool.add([{ id: idOf(0), parents: [idOf(-1)], isLazy: false }]);
-    for (let n = 1; n < 100; n++) pool.add([{ id: idOf(n), parents: [idOf(-n)], isLazy: false }]);
+    pool.add([aMessage(idOf(0), [idOf(-1)])]);
+    for (let n = 1; n < 100; n++) pool.add([aMessage(idOf(n), [idOf(-n)])]);
     expect(pool.size).toBe(101);
     clock.advance(1);
-    pool.add([{ id: idOf(500), parents: [idOf(7)], isLazy: false }]);
+    pool.add([aMessage(idOf(500), [idOf(7)])]);
     expect(pool.size).toBe(101);
   });
 
   it('holds at most its limit, dropping the oldest', () => {
     const { pool } = aPool();
     for (let n = 0; n < maxTips + 10; n++) {
-      pool.add([{ id: idOf(n), parents: [idOf(-n - 1)], isLazy: false }]);
+      pool.add([aMessage(idOf(n), [idOf(-n - 1)])]);
     }
     expect(pool.size).toBe(maxTips);
   });
@@ -90,7 +99,7 @@ describe('the tip pool', () => {
         let next = 100;
         for (const { parents, isLazy, waitMs } of steps) {
           const named = [...new Set(parents)].map((n) => (n === 0 ? genesisId : idOf(next - n)));
-          pool.add([{ id: idOf(next++), parents: named, isLazy }]);
+          pool.add([aMessage(idOf(next++), named, { isLazy })]);
           clock.advance(waitMs);
           const selected = hexes(pool.select());
           expect(selected.length).toBeGreaterThan(0);

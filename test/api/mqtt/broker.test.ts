@@ -84,7 +84,7 @@ const accepted = Buffer.from([0x20, 2, 0, 0]);
 
 function aSolid(dataBytes: number): SolidMessage {
   const { id, bytes } = aMessage({ data: Buffer.alloc(dataBytes, 7) });
-  return { id, key: '', bytes, message: decodeMessage(bytes) };
+  return { id, bytes, message: decodeMessage(bytes) };
 }
 
 describe('the broker', () => {

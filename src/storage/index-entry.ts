@@ -1,0 +1,37 @@
+// What the index has of one message: what it writes of it, and what it removes.
+import type { Batch } from './database.ts';
+import { farKey, isFarChild } from './far-layout.ts';
+import { childKey, encodeId, encodeNumber, idKey, indexationKey } from './layout.ts';
+import type { StoredMessage } from './store.ts';
+
+const nothing = Buffer.alloc(0);
+
+export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
+  /** 0 for the genesis; other entry points have no place here. */
+  readonly parentSeqs: readonly number[];
+  readonly indexKey: Uint8Array | undefined;
+}
+
+export function putEntry(
+  batch: Batch,
+  { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry,
+): void {
+  batch.put(idKey(id), encodeNumber(seq));
+  for (const parentSeq of parentSeqs) {
+    batch.put(childKey(parentSeq, isLazy, seq), nothing);
+    if (isFarChild(parentSeq, seq)) batch.put(farKey(parentSeq, seq), nothing);
+  }
+  if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
+}
+
+export function delEntry(
+  batch: Batch,
+  { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry,
+): void {
+  batch.del(idKey(id));
+  for (const parentSeq of parentSeqs) {
+    batch.del(childKey(parentSeq, isLazy, seq));
+    if (isFarChild(parentSeq, seq)) batch.del(farKey(parentSeq, seq));
+  }
+  if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
+}
