@@ -142,7 +142,7 @@ export const errorTable = {
   TOO_MANY_TOKENS: local('There are as many tokens as may be; revoke one.'),
   TLS_INVALID: local('The certificate of the API or its key cannot be used.'),
   TLS_REQUIRED: local('This node speaks HTTPS only; begin the URL with https.'),
-  TOKEN_FILE_INVALID: local('A file with tokens of this node cannot be used.'),
+  TOKEN_FILE_INVALID: later('A file with tokens of this node cannot be used.'),
   FORBIDDEN_HOST: local('The Host header names a machine this node does not answer for.'),
   INTERNAL: later('An unexpected fault of this node; it is logged.'),
 } as const satisfies Record<string, ErrorRow>;

@@ -105,7 +105,7 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   );
   neighbours = network;
   tangle.intake.tellWaiting();
-  const tokens = await openTokens(resolve(config.dataDir), { clock: deps.clock ?? systemClock });
+  const tokens = await openTokens(resolve(config.dataDir), { clock: systemClock, ...deps });
   const mqtt = config.mqtt.enabled
     ? opening.use(await openMqttOf(config, deps, { tangle, tokens, tls }))
     : undefined;

@@ -77,6 +77,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   STORE_UNAVAILABLE: 503,
   DISK_FULL: 503,
   PRUNING_BUSY: 503,
+  TOKEN_FILE_INVALID: 503,
 
   // Requests.
   REQUEST_INVALID: 400,
@@ -121,7 +122,6 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   ADDRESS_IN_USE: 500,
   USAGE_INVALID: 500,
   TLS_INVALID: 500,
-  TOKEN_FILE_INVALID: 500,
   NODE_UNREACHABLE: 500,
   NODE_REFUSED: 500,
 };

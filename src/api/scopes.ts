@@ -36,9 +36,14 @@ export interface Grant {
   readonly scopes: ReadonlySet<Scope>;
   /** Undefined for a caller without a token that is valid. */
   readonly tokenId?: string | undefined;
+  /** There is a token, and nobody can say now what it allows. */
+  readonly isUnchecked?: true;
 }
 
-/** Undefined when nobody is known by that token. Nothing is waited for where nothing has to be read or computed. */
+/**
+ * Undefined when nobody is known by that token; fails when that cannot be told now. Nothing is waited for where nothing
+ * has to be read or computed.
+ */
 export type GrantOf = (token: string) => Grant | undefined | Promise<Grant | undefined>;
 
 export interface Access {
@@ -64,6 +69,7 @@ type Done = (error?: Error) => void;
 /** An `onRequest` hook that fails no request; it waits only for tokens that were not asked for before. */
 export function makeIdentify({ grantOf, publicScopes }: Access) {
   const stranger = strangerOf(publicScopes);
+  const unchecked: Grant = { ...stranger, isUnchecked: true };
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const { authorization } = request.headers;
     request.grant = stranger;
@@ -76,17 +82,24 @@ export function makeIdentify({ grantOf, publicScopes }: Access) {
       request.grant = known ?? stranger;
       done();
     };
-    const known = grantOf(tokenIn(request.headers));
-    if (known instanceof Promise) known.then(know, done);
-    else know(known);
+    // Nor does a file of tokens that is broken keep anybody from what is public.
+    const fail = (): void => know(unchecked);
+    try {
+      const known = grantOf(tokenIn(request.headers));
+      if (known instanceof Promise) known.then(know, fail);
+      else know(known);
+    } catch {
+      fail();
+    }
   };
 }
 
-/** An `onRequest` hook, after `makeIdentify`. Fails with TOKEN_MISSING, TOKEN_INVALID, SCOPE_MISSING. */
+/** An `onRequest` hook, after `makeIdentify`. Fails with TOKEN_MISSING, TOKEN_INVALID, SCOPE_MISSING, TOKEN_FILE_INVALID. */
 export function authorize(request: FastifyRequest, _reply: unknown, done: Done): void {
   const { grant, headers, declared } = request;
   const needed = declared.scope;
   if (needed === undefined || needed === 'none' || mayDo(grant, needed)) done();
+  else if (grant.isUnchecked === true) done(tokensUnavailable());
   else if (grant.tokenId !== undefined) done(scopeMissing(needed));
   else
     done(
@@ -105,9 +118,10 @@ export function mayDo(grant: Grant, scope: Scope): boolean {
   return grant.scopes.has('admin') || grant.scopes.has(scope);
 }
 
-/** For what a route decides only when it has read the body. Throws TOKEN_MISSING, SCOPE_MISSING. */
+/** For what a route decides only when it has read the body. Throws TOKEN_MISSING, SCOPE_MISSING, TOKEN_FILE_INVALID. */
 export function demand(grant: Grant, scope: Scope): void {
   if (mayDo(grant, scope)) return;
+  if (grant.isUnchecked === true) throw tokensUnavailable();
   throw grant.tokenId === undefined ? tokenMissing(scope) : scopeMissing(scope);
 }
 
@@ -125,4 +139,11 @@ function tokenMissing(needed: Scope): TangleError {
 
 function scopeMissing(needed: Scope): TangleError {
   return new TangleError('SCOPE_MISSING', `The token has not the scope ${needed}.`);
+}
+
+function tokensUnavailable(): TangleError {
+  return new TangleError(
+    'TOKEN_FILE_INVALID',
+    'The token cannot be checked now: a file of this node is broken, and its log says which.',
+  );
 }

@@ -88,12 +88,27 @@ export class TokenRecords {
 
 /** Differs when the file was replaced. Synchronous: a few us, where a promise for it costs some ten times as much. */
 function stampOf(path: string): string | undefined {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found && [found.ino, found.mtimeNs, found.size].join(' ');
+  try {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return found && [found.ino, found.mtimeNs, found.size].join(' ');
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, cause: unknown): TangleError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  return new TangleError(
+    'TOKEN_FILE_INVALID',
+    `${path} cannot be read (${code}); let this user read it, or remove it, which revokes all tokens.`,
+    { cause },
+  );
 }
 
 async function readRecords(path: string): Promise<readonly TokenRecord[]> {
-  const content = await readIfThere(path);
+  const content = await readIfThere(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
   if (content === undefined) return [];
   const file = parsed(content.toString('utf8'));
   if (Check(fileSchema, file)) return file.tokens;

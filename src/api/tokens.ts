@@ -6,6 +6,7 @@ import { SignJWT, jwtVerify } from 'jose';
 import type { CryptoKey } from 'jose';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { openApiToken } from './api-token.ts';
 import type { OwnerOf } from './api-token.ts';
 import type { Grant, GrantOf, Scope } from './scopes.ts';
@@ -37,6 +38,8 @@ export interface NewToken {
 
 export interface TokensDeps {
   readonly clock: Clock;
+  /** Told once that tokens cannot be checked any more, and once that they can be again. */
+  readonly log?: Logger | undefined;
 }
 
 /** Opens what tells callers by their tokens: the owner's and those that the owner gave. Throws TOKEN_FILE_INVALID. */
@@ -57,6 +60,8 @@ export class Tokens {
   readonly #records: TokenRecords;
   readonly #clock: Clock;
   readonly #ownerOf: OwnerOf;
+  readonly #log: Logger | undefined;
+  #isBroken = false;
   /** The id in each token whose signature was found good. Only its record tells whether it counts. */
   readonly #signed = new Map<string, string>();
   readonly #grants = new WeakMap<TokenRecord, Grant>();
@@ -64,12 +69,13 @@ export class Tokens {
   constructor(
     key: CryptoKey,
     records: TokenRecords,
-    { clock, ownerOf }: TokensDeps & { readonly ownerOf: OwnerOf },
+    { clock, log, ownerOf }: TokensDeps & { readonly ownerOf: OwnerOf },
   ) {
     this.#key = key;
     this.#records = records;
     this.#clock = clock;
     this.#ownerOf = ownerOf;
+    this.#log = log;
   }
 
   /** Throws TOO_MANY_TOKENS. */
@@ -111,15 +117,56 @@ export class Tokens {
     });
   }
 
-  /** Whoever asks often asks with the same token: the 18 us for its signature are spent once. */
+  /**
+   * Whoever asks often asks with the same token: the 18 us for its signature are spent once. Fails with
+   * TOKEN_FILE_INVALID while the records cannot be read.
+   */
   readonly grantOf: GrantOf = (token) => {
     const id = this.#signed.get(token);
     if (id === undefined) return this.#ownerOf(token) ?? this.#newcomer(token);
-    const record = this.#records.find(id);
+    const record = this.#find(id);
     return record instanceof Promise
       ? record.then((found) => this.#grantBy(found))
       : this.#grantBy(record);
   };
+
+  #find(id: string): TokenRecord | undefined | Promise<TokenRecord | undefined> {
+    try {
+      const record = this.#records.find(id);
+      if (record instanceof Promise) return this.#watched(record);
+      this.#tellHealed();
+      return record;
+    } catch (error) {
+      this.#tellBroken(error);
+      throw error;
+    }
+  }
+
+  async #watched(found: Promise<TokenRecord | undefined>): Promise<TokenRecord | undefined> {
+    try {
+      const record = await found;
+      this.#tellHealed();
+      return record;
+    } catch (error) {
+      this.#tellBroken(error);
+      throw error;
+    }
+  }
+
+  #tellBroken(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#log?.error(
+      { err: error },
+      'tokens cannot be checked, only the token of the owner counts',
+    );
+  }
+
+  #tellHealed(): void {
+    if (!this.#isBroken) return;
+    this.#isBroken = false;
+    this.#log?.info('tokens can be checked again');
+  }
 
   async #newcomer(token: string): Promise<Grant | undefined> {
     const id = await this.#verify(token);
@@ -127,7 +174,7 @@ export class Tokens {
     const [oldest = ''] = this.#signed.keys();
     if (this.#signed.size >= tokenLimits.count) this.#signed.delete(oldest);
     this.#signed.set(token, id);
-    return this.#grantBy(await this.#records.find(id));
+    return this.#grantBy(await this.#find(id));
   }
 
   #grantBy(record: TokenRecord | undefined): Grant | undefined {

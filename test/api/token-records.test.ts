@@ -1,5 +1,5 @@
 import { unlinkSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -66,3 +66,13 @@ it.each(['', '{', '[]', '{"tokens": [{"id": "x"}]}', '{"tokens": [{"id": "0", "s
     expect(await readFile(path, 'utf8')).toBe(content);
   },
 );
+
+it('says what is wrong with a file that cannot be read, and the way out', async () => {
+  await using folder = await aFolder();
+  const path = join(folder.path, 'tokens.json');
+  await mkdir(path);
+  await expect(new TokenRecords(path).all()).rejects.toMatchObject({
+    code: 'TOKEN_FILE_INVALID',
+    message: `${path} cannot be read (EISDIR); let this user read it, or remove it, which revokes all tokens.`,
+  });
+});

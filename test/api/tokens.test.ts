@@ -1,7 +1,8 @@
 import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { openTokens, tokenLimits } from '../../src/api/tokens.ts';
 import type { Tokens } from '../../src/api/tokens.ts';
@@ -10,6 +11,7 @@ import { aFolder } from '../support/folder.ts';
 import { ask, errorOf, openTestApi } from './harness.ts';
 
 const dayMs = 24 * 60 * 60_000;
+const adminFor = { scopes: ['admin'] as const, lifetimeMs: dayMs };
 const asked = { scopes: ['read', 'pow'] as const, lifetimeMs: dayMs, name: 'dashboard' };
 
 const keyOf = async (path: string): Promise<Buffer> =>
@@ -162,8 +164,13 @@ const forgeries: Readonly<Record<string, (forge: Forge) => string | Promise<stri
 };
 
 async function withTokens(path: string) {
-  const tokens = await openTokens(path, { clock: new HandClock() });
-  return { tokens, api: await openTestApi({ tokens, grantOf: tokens.grantOf }) };
+  const written: Record<string, unknown>[] = [];
+  const sink = { write: (line: string) => written.push(JSON.parse(line) as (typeof written)[0]) };
+  const serializers = { err: pino.stdSerializers.err };
+  const log = pino({ serializers, formatters: { level: (level) => ({ level }) } }, sink);
+  const lines = () => written;
+  const tokens = await openTokens(path, { clock: new HandClock(), log });
+  return { tokens, lines, api: await openTestApi({ tokens, grantOf: tokens.grantOf }) };
 }
 
 async function forgeOf(path: string, tokens: Tokens): Promise<Forge> {
@@ -197,6 +204,58 @@ describe('an API with tokens', () => {
         reason: 'token_invalid',
         message: 'The token is not one of this node, has expired, or was revoked.',
       },
+    ]);
+  });
+});
+
+describe('while the file of the tokens is broken', () => {
+  const infoPath = '/api/v1/info';
+  const peersPath = '/api/v1/peers';
+
+  it('a token opens what is public and nothing else, until the file is good again', async () => {
+    await using folder = await aFolder();
+    const { tokens, api, lines } = await withTokens(folder.path);
+    await using _ = api;
+    const [early, late] = [await tokens.create(asked), await tokens.create(adminFor)];
+    const get = (path: string, { token }: { readonly token: string }) =>
+      ask(api, { path, headers: { authorization: `Bearer ${token}` } });
+    expect((await get(infoPath, early)).status).toBe(200);
+
+    const path = join(folder.path, 'tokens.json');
+    const good = await readFile(path);
+    await writeFile(path, good.subarray(0, -9));
+    // One that was seen before, and one that was not.
+    for (const token of [early, late, early, late]) {
+      expect((await get(infoPath, token)).status).toBe(200);
+      const refused = await get(peersPath, token);
+      expect([refused.status, errorOf(refused).reason]).toEqual([503, 'token_file_invalid']);
+      expect(errorOf(refused).message).not.toContain(path);
+      expect(refused.headers['retry-after']).toBeDefined();
+    }
+    expect((await get(peersPath, { token: 'nobody' })).status).toBe(401);
+    expect(lines().map(({ level }) => level)).toEqual(['error']);
+    expect(lines()[0]?.['err']).toMatchObject({ message: expect.stringContaining(path) as string });
+
+    await writeFile(path, good);
+    expect((await get(peersPath, late)).status).toBe(200);
+    expect(lines().map(({ level }) => level)).toEqual(['error', 'info']);
+  });
+
+  it('the owner is known still, and told the way out', async () => {
+    await using folder = await aFolder();
+    const { tokens, api } = await withTokens(folder.path);
+    await using _ = api;
+    await tokens.create(asked);
+    const owner = (await readFile(join(folder.path, 'api.token'), 'utf8')).trim();
+    const headers = { authorization: `Bearer ${owner}` };
+    const path = join(folder.path, 'tokens.json');
+    await rm(path);
+    await writeFile(path, '{');
+    expect((await ask(api, { path: peersPath, headers })).status).toBe(200);
+    const refused = await ask(api, { path: '/api/midge/v1/tokens', headers });
+    expect([refused.status, errorOf(refused).message]).toEqual([
+      503,
+      `${path} is no list of tokens; restore it from a copy, or remove it, which revokes all tokens.`,
     ]);
   });
 });

@@ -175,7 +175,7 @@ export class MqttBroker implements AsyncDisposable {
       this.#sessions.keepToken(client, shown.token);
       return undefined;
     }
-    if (token === undefined || token === '') return refusal(5, 'a token is needed');
+    if (token === undefined || token === '') return refusalWithout(shown?.grant);
     const grant = await checked(grantOf, token);
     if (grant === 'unavailable') return refusal(3, 'tokens cannot be checked');
     if (grant === undefined) return refusal(4, 'the token is not known');
@@ -205,9 +205,8 @@ export class MqttBroker implements AsyncDisposable {
   }
 
   #closeRevoked(): void {
-    this.#sessions.closeRevoked(this.#deps.access.grantOf).catch((error: unknown) => {
-      this.#deps.log.warn({ err: error }, 'tokens of MQTT clients cannot be checked');
-    });
+    // Tokens that cannot be checked now are checked the next time; whoever keeps them says so, once.
+    this.#sessions.closeRevoked(this.#deps.access.grantOf).catch(() => undefined);
   }
 
   async #publishAll(): Promise<void> {
@@ -263,6 +262,13 @@ async function checked(
   } catch {
     return 'unavailable';
   }
+}
+
+/** Of one whose CONNECT shows no token, by what the request for the WebSocket has shown. */
+function refusalWithout(grant: Grant | undefined): AuthenticateError {
+  return grant?.isUnchecked === true
+    ? refusal(3, 'tokens cannot be checked')
+    : refusal(5, 'a token is needed');
 }
 
 /** `returnCode` as in MQTT 3.1.1: 3 unavailable, 4 bad user name or password, 5 not authorized. */
