@@ -1,36 +1,28 @@
-// Gossip with all neighbours, by the field's own protocol: keeps their streams up, passes on what became
-// solid, and drops who harms. What a message is worth the door decides.
+// Gossip with all neighbours, by the field's own protocol: dials those that are to be there, lets in who may, and drops
+// who harms. What a message is worth the door decides.
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Clock } from '../clock.ts';
 import { TangleError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { messageIdOf } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { isReplaced } from './admission.ts';
 import type { AdmissionLimits } from './admission.ts';
 import { Bans } from './bans.ts';
 import { closeIdle, hangUp } from './connections.ts';
 import { Dialler } from './dialler.ts';
 import type { FoundNodes } from './dialler.ts';
-import { encodeFrame } from './frames.ts';
 import { Gatekeeper } from './gatekeeper.ts';
-import { heartbeatOf } from './heartbeat.ts';
 import type { Host } from './host.ts';
 import { maxIdleConnectionMs, neighbourLimits } from './limits.ts';
-import type { NeighbourLimits } from './limits.ts';
-import { Neighbour, addMetrics, noMetrics } from './neighbour.ts';
-import type { Fault, NeighbourDeps, NeighbourMetrics } from './neighbour.ts';
+import type { Fault, Neighbour, NeighbourDeps, NeighbourMetrics } from './neighbour.ts';
 import { knownInfo, unknownInfo } from './neighbour-info.ts';
 import type { NeighbourInfo } from './neighbour-info.ts';
 import { Peers } from './peers.ts';
 import { Redial } from './redial.ts';
-import { Senders, senderKey } from './senders.ts';
+import { Streams } from './streams.ts';
+import type { SolidMessage } from './streams.ts';
 import { Tally } from './tally.ts';
-import { peerIdOf } from '../tangle/tickets.ts';
 
-/** Places for messages whose senders are remembered; 1 MiB. */
-const rememberedMessages = 65_536;
 /** A stream that lasted so long was a good one: it may be dialled again at once. */
 const goodStreamMs = 30_000;
 
@@ -72,11 +64,6 @@ export interface GossipTallies {
   readonly dials: ReadonlyMap<string, number>;
 }
 
-export interface SolidMessage {
-  readonly id: MessageId;
-  readonly bytes: Uint8Array;
-}
-
 /** Starts dialling before it returns. Throws TangleError NEIGHBOUR_INVALID. */
 export async function openGossip(options: GossipOptions, deps: GossipDeps): Promise<Gossip> {
   const { dataDir, neighbours: configured } = options;
@@ -95,11 +82,7 @@ export class Gossip implements AsyncDisposable {
   readonly #redial: Redial;
   readonly #gate: Gatekeeper;
   readonly #dialler: Dialler;
-  readonly #limits: NeighbourLimits;
-  readonly #senders = new Senders(rememberedMessages);
-  readonly #neighbours = new Map<string, Neighbour>();
-  /** Of the streams that are gone. */
-  readonly #past = noMetrics();
+  readonly #streams: Streams;
   /** For no crime. */
   readonly #dropped = new Tally<'SILENT' | 'SLOW'>(['SILENT', 'SLOW']);
   #isClosing = false;
@@ -115,14 +98,28 @@ export class Gossip implements AsyncDisposable {
     this.#peers = kept.peers;
     this.#bans = kept.bans;
     this.#redial = new Redial({ clock: deps.clock, random: Math.random });
-    this.#limits = neighbourLimits(options.maxBytesPerSecond);
     this.#gate = new Gatekeeper(options.admission, {
       ...kept,
       libp2p: deps.host.libp2p,
       isDiscovering: () => deps.discovery?.isOn ?? false,
       log: deps.log,
     });
+    this.#streams = this.#makeStreams();
     this.#dialler = this.#makeDialler();
+  }
+
+  #makeStreams(): Streams {
+    const { host, clock, submit, readMessage, onDropped } = this.#deps;
+    return new Streams(neighbourLimits(this.#options.maxBytesPerSecond), {
+      ownPeerId: host.peerId,
+      clock,
+      submit,
+      readMessage,
+      onUp: (neighbour) => this.#onUp(neighbour),
+      onDown: (neighbour) => this.#onDown(neighbour),
+      onFault: (neighbour, fault) => this.#drop(neighbour, fault),
+      onDropped: (peerId) => onDropped?.(peerId),
+    });
   }
 
   #makeDialler(): Dialler {
@@ -146,16 +143,16 @@ export class Gossip implements AsyncDisposable {
   /** Whether a configured neighbour is connected; undefined when there is none. */
   get hasConfiguredNeighbour(): boolean | undefined {
     if (this.#peers.list.length === 0) return undefined;
-    return this.#peers.list.some(({ peerId }) => this.#neighbours.has(peerId));
+    return this.#peers.list.some(({ peerId }) => this.#streams.has(peerId));
   }
 
   /** Whether the owner named it, connected or not. */
   isConfigured(peerId: string): boolean {
-    return this.#isKnown(peerId);
+    return this.#peers.get(peerId) !== undefined;
   }
 
   get connectedPeerIds(): readonly string[] {
-    return [...this.#neighbours.keys()];
+    return this.#streams.peerIds;
   }
 
   /** To be called once. */
@@ -174,51 +171,42 @@ export class Gossip implements AsyncDisposable {
     this.#isClosing = true;
     this.#dialler[Symbol.dispose]();
     await this.#deps.host.libp2p.unhandle(this.#protocol);
-    for (const peerId of this.#neighbours.keys()) hangUp(this.#deps.host.libp2p, peerId);
+    for (const peerId of this.#streams.peerIds) hangUp(this.#deps.host.libp2p, peerId);
     await this.#bans.settled();
   }
 
   /** Solid now: goes to every neighbour but those that sent it. Never blocks, never throws. */
   forward(messages: readonly SolidMessage[]): void {
-    if (this.#neighbours.size === 0) return;
-    for (const { id, bytes } of messages) {
-      const key = senderKey(id);
-      const frame = encodeFrame({ type: 'message', bytes });
-      for (const neighbour of this.#neighbours.values()) {
-        if (!this.#senders.has(key, neighbour.peerId)) neighbour.sendMessage(frame);
-      }
-    }
+    this.#streams.forward(messages);
   }
 
   /** A message came from that neighbour by another way, so it is not sent back there. */
   heard(bytes: Uint8Array, source: `peer:${string}`): void {
-    this.#senders.add(senderKey(messageIdOf(bytes)), peerIdOf(source));
+    this.#streams.heard(bytes, source);
   }
 
   /** Sends a message request to that neighbour; false when it cannot take one now. */
   requestMessage(peerId: string, id: MessageId): boolean {
-    return this.#neighbours.get(peerId)?.requestMessage(id) ?? false;
+    return this.#streams.get(peerId)?.requestMessage(id) ?? false;
   }
 
   /** Known ones, connected or not, then unknown ones that are connected. */
   neighbours(): readonly NeighbourInfo[] {
-    const unknown = [...this.#neighbours.values()].filter(({ peerId }) => !this.#isKnown(peerId));
+    const unknown = this.#streams.neighbours.filter(({ peerId }) => !this.isConfigured(peerId));
     return [
-      ...this.#peers.list.map((peer) => knownInfo(peer, this.#neighbours.get(peer.peerId))),
+      ...this.#peers.list.map((peer) => knownInfo(peer, this.#streams.get(peer.peerId))),
       ...unknown.map((neighbour) => unknownInfo(neighbour, this.#isFound(neighbour.peerId))),
     ];
   }
 
   /** Of all streams since the start. */
   totals(): Readonly<NeighbourMetrics> {
-    const sum = { ...this.#past };
-    for (const { metrics } of this.#neighbours.values()) addMetrics(sum, metrics);
-    return sum;
+    return this.#streams.totals();
   }
 
   /** Waiting to be sent, to all neighbours together. */
   get queuedBytes(): number {
-    return [...this.#neighbours.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+    return this.#streams.queuedBytes;
   }
 
   /** Since the start, by name. */
@@ -239,7 +227,7 @@ export class Gossip implements AsyncDisposable {
   async addNeighbour(address: string, alias?: string): Promise<NeighbourInfo> {
     const peer = await this.#peers.add(address, alias);
     this.#redial.forget(peer.peerId);
-    return knownInfo(peer, this.#neighbours.get(peer.peerId));
+    return knownInfo(peer, this.#streams.get(peer.peerId));
   }
 
   /** Throws TangleError NEIGHBOUR_UNKNOWN. */
@@ -250,7 +238,7 @@ export class Gossip implements AsyncDisposable {
 
   /** Closes the connections and keeps the peer out, longer each time. For codes whose blame is `sender`. */
   punish(peerId: string, code: ErrorCode): void {
-    this.#gate.punish(peerId, code, this.#neighbours.get(peerId)?.link.connection.remoteAddr);
+    this.#gate.punish(peerId, code, this.#streams.get(peerId)?.link.connection.remoteAddr);
   }
 
   get #protocol(): string {
@@ -261,14 +249,9 @@ export class Gossip implements AsyncDisposable {
     return this.#deps.discovery?.candidates.some((found) => found.peerId === peerId) ?? false;
   }
 
-  #isKnown(peerId: string): boolean {
-    return this.#peers.get(peerId) !== undefined;
-  }
-
   #tick(): void {
-    const heartbeat = heartbeatOf([...this.#neighbours.values()]);
-    for (const neighbour of this.#neighbours.values()) neighbour.tick(heartbeat);
-    closeIdle(this.#deps.host.libp2p, (id) => this.#neighbours.has(id), maxIdleConnectionMs);
+    this.#streams.tick();
+    closeIdle(this.#deps.host.libp2p, (id) => this.#streams.has(id), maxIdleConnectionMs);
     this.#dialler.tick();
   }
 
@@ -282,54 +265,23 @@ export class Gossip implements AsyncDisposable {
       connection.abort(new Error('Refused.'));
       return;
     }
-    if (!this.#makeRoom(peerId, stream, connection)) return;
-    const neighbour = new Neighbour({ peerId, connection, stream }, this.#limits, {
-      clock: this.#deps.clock,
-      submit: this.#deps.submit,
-      readMessage: this.#deps.readMessage,
-      onMessage: (id, from) => this.#senders.add(senderKey(id), from),
-      onFault: (faulty, fault) => this.#drop(faulty, fault),
-      onDropped: (to) => this.#deps.onDropped?.(to),
-    });
-    this.#neighbours.set(peerId, neighbour);
-    stream.addEventListener('close', () => this.#forget(neighbour));
-    this.#deps.log.info({ peerId, direction: connection.direction }, 'a neighbour is connected');
+    this.#streams.adopt(stream, connection);
+  }
+
+  #onUp({ peerId, link }: Neighbour): void {
+    const { direction } = link.connection;
+    this.#deps.log.info({ peerId, direction }, 'a neighbour is connected');
     this.#tell('up', peerId);
-    neighbour.tick(heartbeatOf([...this.#neighbours.values()]));
   }
 
-  /** One stream for each neighbour. False when the one that is there stays, and the new one is closed. */
-  #makeRoom(peerId: string, stream: Stream, connection: Connection): boolean {
-    const first = this.#neighbours.get(peerId);
-    if (first === undefined) return true;
-    if (first.link.connection.id === connection.id) {
-      stream.abort(new Error('One stream is enough.'));
-      return false;
-    }
-    const ageMs = this.#deps.clock.now() - first.openedMs;
-    const isSecondBetter = isReplaced(
-      { direction: first.link.connection.direction, ageMs },
-      { direction: connection.direction, ageMs: 0 },
-      { own: this.#deps.host.peerId, peer: peerId },
-    );
-    const worse = isSecondBetter ? first.link.connection : connection;
-    if (isSecondBetter) this.#forget(first);
-    worse.abort(new Error('One connection is enough.'));
-    return isSecondBetter;
-  }
-
-  #forget(neighbour: Neighbour): void {
-    const { peerId } = neighbour;
-    if (this.#neighbours.get(peerId) !== neighbour) return;
-    this.#neighbours.delete(peerId);
-    addMetrics(this.#past, neighbour.metrics);
-    if (this.#deps.clock.now() - neighbour.openedMs >= goodStreamMs) this.#redial.forget(peerId);
+  #onDown({ peerId, openedMs }: Neighbour): void {
+    if (this.#deps.clock.now() - openedMs >= goodStreamMs) this.#redial.forget(peerId);
     this.#deps.log.info({ peerId }, 'a neighbour is gone');
     this.#tell('down', peerId);
   }
 
   #tell(kind: NeighbourEvent['kind'], peerId: string): void {
-    this.#deps.onNeighbour?.({ kind, peerId, isConfigured: this.#isKnown(peerId) });
+    this.#deps.onNeighbour?.({ kind, peerId, isConfigured: this.isConfigured(peerId) });
   }
 
   /** Silence and slowness are no crimes; everything else is kept out for a time. */
