@@ -140,7 +140,7 @@ function addHooks(app: ApiServer, deps: AppDeps, unroutable: Unroutable): void {
   });
   app.addHook('onRequest', makePipelineLimit());
   app.addHook('onRequest', refuseManyHeaders(limits));
-  if (bind.isLoopback) app.addHook('onRequest', refuseForeignHosts(bind));
+  app.addHook('onRequest', refuseForeignHosts(bind));
   void app.register(cors, corsOptions);
   app.addHook('onRequest', makeIdentify(access));
   app.addHook('onRequest', makeRateLimit(deps));

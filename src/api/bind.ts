@@ -1,5 +1,6 @@
 // Where the server listens, and for which Host headers it then answers.
 import { lookup } from 'node:dns/promises';
+import type { IncomingMessage } from 'node:http';
 import { BlockList } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TangleError } from '../errors.ts';
@@ -69,20 +70,39 @@ export function urlHost(host: string): string {
 }
 
 /**
- * An `onRequest` hook for a server on loopback. A web page can point a name of its own at 127.0.0.1 and
- * then reads this node as its own site (DNS rebinding); its requests still carry that name as Host.
+ * Why a request is not for this node, by its Host. A web page can point a name of its own at 127.0.0.1 and then reads a
+ * node on loopback as its own site (DNS rebinding); its requests still carry that name as Host.
  */
-export function refuseForeignHosts({ host, address }: Bind) {
+export function makeHostGuard({ host, address, isLoopback }: Bind) {
   const ownHosts = new Set(['localhost', '127.0.0.1', '[::1]', urlHost(host), urlHost(address)]);
-  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
-    const named = request.headers.host?.toLowerCase().replace(/:\d*$/, '');
+  return ({ headers, rawHeaders }: IncomingMessage): TangleError | undefined => {
+    // Node goes by the first, a proxy before it may go by the last: RFC 9112, 3.2.
+    if (hasTwoHosts(rawHeaders))
+      return new TangleError('REQUEST_INVALID', 'The request has more than one Host header.');
+    const named = headers.host?.toLowerCase().replace(/:\d*$/, '');
     // Only HTTP/1.0 comes without, and no browser speaks it.
-    if (named === undefined || ownHosts.has(named)) return done();
-    done(
-      new TangleError(
-        'FORBIDDEN_HOST',
-        'This node listens on loopback only; ask it as localhost or 127.0.0.1.',
-      ),
+    if (!isLoopback || named === undefined || ownHosts.has(named)) return undefined;
+    return new TangleError(
+      'FORBIDDEN_HOST',
+      'This node listens on loopback only; ask it as localhost or 127.0.0.1.',
     );
+  };
+}
+
+/** `rawHeaders` has names and values in turn. */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  return count > 1;
+}
+
+/** An `onRequest` hook. */
+export function refuseForeignHosts(bind: Bind) {
+  const faultOf = makeHostGuard(bind);
+  return ({ raw }: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    done(faultOf(raw));
   };
 }

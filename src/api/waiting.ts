@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TangleError } from '../errors.ts';
 import { openAddress } from './address.ts';
 import type { AddressOptions, ApiAddress } from './address.ts';
+import { makeHostGuard } from './bind.ts';
 import { isOwnProgram, makeAddressOf } from './clients.ts';
 import { ClientRate } from './client-rate.ts';
 import type { ApiCounts } from './counts.ts';
@@ -25,19 +26,26 @@ export async function openWaiting(
   const { trustedProxies, maxRequestsPerMinute } = { ...defaultLimits, ...options };
   const rate = new ClientRate(maxRequestsPerMinute);
   const addressOf = makeAddressOf(trustedProxies);
+  const hostFaultOf = makeHostGuard(address.bind);
+  const refuse = (error: TangleError, response: ServerResponse): void => {
+    counts.refuse(error.code);
+    const { status, headers, body } = problemOf(error, 'start');
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    send(response, status, body);
+  };
   address.answerWith((request, response) => {
     address.connections.note(request, response);
     response.setHeader('connection', 'close');
+    const hostFault = hostFaultOf(request);
+    // Before web pages may read anything.
+    if (hostFault !== undefined) return refuse(hostFault, response);
     response.setHeader('access-control-allow-origin', '*');
     if (tellHealth(request, response, progress())) return;
     const isAllowed = isOwnProgram(request) || rate.waitMs(addressOf(request)) === 0;
     const error = isAllowed
       ? new TangleError('STARTING', `${progress()} Try again in a moment.`)
       : new TangleError('RATE_LIMITED');
-    counts.refuse(error.code);
-    const { status, headers, body } = problemOf(error, 'start');
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    send(response, status, body);
+    refuse(error, response);
   });
   return address;
 }

@@ -146,6 +146,16 @@ describe('a server on all addresses', () => {
   });
 });
 
+describe('a request with two Host headers', () => {
+  it.each(['127.0.0.1:0', '0.0.0.0:0'])('is refused by a server on %s', async (bind) => {
+    await using own = await openTestApi({}, bind);
+    const hosts = 'Host: localhost\r\nhOST: localhost\r\n';
+    const answer = await converse(own, `GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"reason":"request_invalid"');
+  });
+});
+
 describe('what is no request', () => {
   it.each([
     ['GARBAGE\r\n\r\n', 400, 'request_invalid'],

@@ -103,6 +103,22 @@ describe('before the node can serve', () => {
     }
   });
 
+  it('a node on loopback answers no name that a web page has pointed at it', async () => {
+    await using room = await open(() => 'x');
+    for (const path of ['/health', '/api/midge/v1/health', '/api/v1/info']) {
+      const refused = await ask(room, { path, headers: { host: 'example.org' } });
+      expect([refused.status, errorOf(refused).reason]).toEqual([403, 'forbidden_host']);
+      expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
+      const twice = await connected(room.port);
+      twice.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nhost: example.org\r\n\r\n`);
+      expect(await text(twice)).toMatch(/^HTTP\/1.1 400 /);
+    }
+    expect([...room.counts.refused]).toEqual([
+      ['FORBIDDEN_HOST', 3],
+      ['REQUEST_INVALID', 3],
+    ]);
+  });
+
   it('those who connected and ask nothing make room for others', async () => {
     await using room = await open(() => 'x', { maxConnections: 2 });
     const [first, second] = [await connected(room.port), await connected(room.port)];
