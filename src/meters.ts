@@ -11,7 +11,7 @@ import type { Network } from './gossip/network.ts';
 import type { NeighbourMetrics } from './gossip/neighbour.ts';
 import type { Labels, MetricName, Sample } from './metrics.ts';
 import type { PowService } from './pow/service.ts';
-import type { Metrics } from './registry.ts';
+import type { Add, Metrics } from './registry.ts';
 import type { PowStatus } from './pow/status.ts';
 import type { Pruner } from './pruning/pruner.ts';
 import type { Store } from './storage/store.ts';
@@ -251,9 +251,34 @@ export function meteredMine(mine: Mine, metrics: Metrics): Mine {
   };
 }
 
-export function meterAnswer(metrics: Metrics, { method, route, ...answer }: Answered): void {
-  const labels = { method: route === 'unknown' ? 'unknown' : method, url: route };
-  metrics.count('iota_restapi_requests_total', { code: answer.status, ...labels });
-  metrics.observe('iota_restapi_request_duration_seconds', answer.durationMs / 1_000, labels);
-  if (answer.status >= 400) metrics.count('iota_restapi_http_request_error_count');
+/** Told of every answer. There are as many lines as the table of routes allows. */
+export function makeMeterAnswer(metrics: Metrics): (answer: Answered) => void {
+  const lines = new Map<string, AnswerLines>();
+  const countError = metrics.bind('iota_restapi_http_request_error_count', {});
+  return ({ method, route, status, durationMs }) => {
+    const known = route === 'unknown' ? 'unknown' : method;
+    const key = `${known} ${route}`;
+    const line = lines.get(key) ?? new AnswerLines(metrics, { method: known, url: route });
+    lines.set(key, line);
+    line.add(status, durationMs / 1_000);
+    if (status >= 400) countError(1);
+  };
+}
+
+class AnswerLines {
+  readonly #counts = new Map<number, Add>();
+  readonly #observe: Add;
+  readonly #countOf: (code: number) => Add;
+
+  constructor(metrics: Metrics, labels: Labels) {
+    this.#observe = metrics.bind('iota_restapi_request_duration_seconds', labels);
+    this.#countOf = (code) => metrics.bind('iota_restapi_requests_total', { code, ...labels });
+  }
+
+  add(status: number, seconds: number): void {
+    const count = this.#counts.get(status) ?? this.#countOf(status);
+    this.#counts.set(status, count);
+    count(1);
+    this.#observe(seconds);
+  }
 }

@@ -28,7 +28,7 @@ import type { Network } from './gossip/network.ts';
 import { healthChecks } from './health.ts';
 import type { Logger } from './log.ts';
 import { startMemoryKeeper } from './memory.ts';
-import { meterAnswer, meteredMine, samplesOf } from './meters.ts';
+import { makeMeterAnswer, meteredMine, samplesOf } from './meters.ts';
 import { Metrics } from './registry.ts';
 import { openPowService } from './pow/service.ts';
 import type { PowService } from './pow/service.ts';
@@ -209,7 +209,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
     database: () => databaseStatus({ store, ...tangle.pruner.status(), nowMs: clock.now() }),
     backup: () => writeBackup({ store, network: storeOptions(config).network, nowMs: clock.now() }),
     metrics,
-    onAnswer: (answer) => meterAnswer(metrics, answer),
+    onAnswer: makeMeterAnswer(metrics),
     mqtt: mqtt?.broker,
     counts,
     grantOf: tokens.grantOf,

@@ -50,6 +50,34 @@ describe('metrics', () => {
     expect(lines).toContain('iota_restapi_pow_durations_bucket{le="0.5"} 1');
   });
 
+  it('count what is added to a line of theirs, each as it was asked for', async () => {
+    const metrics = new Metrics();
+    const name = 'iota_restapi_request_duration_seconds';
+    const get = metrics.bind(name, { method: 'GET', url: '/health' });
+    const post = metrics.bind(name, { method: 'POST', url: '/pins' });
+    const count = metrics.bind('iota_restapi_requests_total', {
+      code: 200,
+      method: 'GET',
+      url: '/',
+    });
+    for (const seconds of [0.001, 0.002, 500]) get(seconds);
+    post(0.002);
+    count(1);
+    await metrics.text(true);
+    count(1);
+    const lines = await linesOf(metrics);
+    expect(lines).toContain('iota_restapi_requests_total{code="200",method="GET",url="/"} 2');
+    const buckets = lines.filter((line) => line.startsWith(name));
+    const ofGet = buckets
+      .filter((line) => line.includes('"GET"'))
+      .map((line) => line.split(' ')[1]);
+    // Up to 1 ms, 2.5 ms, 13 more bounds, all, the sum, the count.
+    const upTo100s = Array.from({ length: 14 }, () => '2');
+    expect(ofGet).toEqual(['1', ...upTo100s, '3', '500.003', '3']);
+    expect(buckets).toContain(`${name}_bucket{le="0.0025",method="POST",url="/pins"} 1`);
+    expect(buckets).toContain(`${name}_count{method="POST",url="/pins"} 1`);
+  });
+
   it('escape what others wrote', async () => {
     const metrics = new Metrics();
     const labels = { address: 'a', alias: 'quote" break\n back\\', id: '1' };

@@ -16,6 +16,7 @@ export class ClientRate {
   readonly #nowMs: () => number;
   /** The one that was silent longest is the first. */
   readonly #windows = new Map<string, Window>();
+  #newest: string | undefined;
 
   constructor(maxPerMinute: number, nowMs: () => number = () => performance.now()) {
     this.#maxPerMinute = maxPerMinute;
@@ -37,6 +38,9 @@ export class ClientRate {
     const last = this.#windows.get(client);
     const isOver = last === undefined || last.endMs <= nowMs;
     const window = isOver ? { endMs: nowMs + windowMs, count: 0 } : last;
+    // Most that ask have asked last; putting each in its place again costs 1 us.
+    if (client === this.#newest && !isOver) return window;
+    this.#newest = client;
     this.#windows.delete(client);
     this.#windows.set(client, window);
     if (this.#windows.size > countedClients) this.#forgetFirst();

@@ -1,4 +1,5 @@
 // How many requests a client may send on one connection without waiting for the answers.
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
@@ -11,13 +12,13 @@ export const maxPipelined = 16;
  * the connection is ended, and what else had been read from it is dropped.
  */
 export function makePipelineLimit() {
-  const waiting = new WeakMap<Socket, number>();
+  /** Those that were not closed when the last one came: no listener, which every request would pay for. */
+  const unclosed = new WeakMap<Socket, readonly ServerResponse[]>();
   return ({ raw: { socket } }: FastifyRequest, { raw }: FastifyReply, done: () => void): void => {
     if (socket.destroyed) return;
-    const count = (waiting.get(socket) ?? 0) + 1;
-    waiting.set(socket, count);
-    raw.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
-    if (count > maxPipelined) socket.destroy();
+    const earlier = (unclosed.get(socket) ?? []).filter(({ closed }) => !closed);
+    unclosed.set(socket, [...earlier, raw]);
+    if (earlier.length >= maxPipelined) socket.destroy();
     else done();
   };
 }
