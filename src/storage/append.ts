@@ -53,10 +53,10 @@ export async function append(
   let add: ReturnType<Index['stage']>;
   try {
     // While the disk is busy with the log.
-    for (const [position, { key }] of fresh.entries()) {
+    fresh.forEach(({ key }, position) => {
       const point = points.get(key) ?? log.entryPoint(key);
       book.facts.set(key, newFacts(numbered(stored, position), point));
-    }
+    });
     add = index.stage(
       fresh.map((record, position) => indexEntry(record, numbered(stored, position), book)),
     );
@@ -90,8 +90,9 @@ async function openBook(view: View, records: readonly Keyed[]): Promise<Book> {
   const appended = new Set<string>();
   const outside = new Map<string, MessageId>();
   for (const { key, parents, parentKeys } of records) {
-    for (const [position, parent] of parents.entries()) {
-      const parentKey = parentKeys[position];
+    let position = 0;
+    for (const parent of parents) {
+      const parentKey = parentKeys[position++];
       if (parentKey !== undefined && !appended.has(parentKey)) outside.set(parentKey, parent);
     }
     appended.add(key);

@@ -32,14 +32,17 @@ export function namedPoints(
   namedBy: readonly { readonly entryPoints: NamedPoints }[],
 ): Map<string, EntryPoint> {
   const points = new Map<string, EntryPoint>();
-  for (const [position, { seq, arrivalMs, isLazy }] of stored.entries()) {
-    for (const { key, firstChildMs } of namedBy[position]?.entryPoints ?? []) {
+  namedBy.forEach(({ entryPoints }, position) => {
+    const message = stored[position];
+    if (message === undefined) return;
+    const { seq, arrivalMs, isLazy } = message;
+    for (const { key, firstChildMs } of entryPoints) {
       const point = points.get(key) ?? known.get(key);
       if (point === undefined) continue;
       const firstMs = point.firstChildMs ?? firstChildMs ?? (isLazy ? undefined : arrivalMs);
       points.set(key, { ...point, neededSeq: seq, firstChildMs: firstMs });
     }
-  }
+  });
   return points;
 }
 

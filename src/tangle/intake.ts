@@ -261,20 +261,26 @@ export class Intake implements AsyncDisposable {
     const { maxParentAgeMs } = this.#options;
     const times = { nowMs: arrivalMs, maxParentAgeMs, awaySinceMs: this.#deps.awaySinceMs?.() };
     const { cutSeq } = this.#deps.store;
-    const records = plan.solid.map((candidate) => ({
-      id: candidate.id,
-      key: candidate.key,
-      bytes: candidate.bytes,
-      parents: candidate.message.parents,
-      parentKeys: candidate.parentKeys,
-      indexKey: indexKeyOf(candidate.message),
-      arrivalMs,
-      isReplay:
-        cutSeq > 0 &&
-        !tickets.isOfClient(candidate.key) &&
-        book.isReplay(candidate, this.#replays, times),
-      ...book.place(candidate, times),
-    }));
+    const records = plan.solid.map((candidate) => {
+      const { id, key, bytes, message, parentKeys } = candidate;
+      const isReplay =
+        cutSeq > 0 && !tickets.isOfClient(key) && book.isReplay(candidate, this.#replays, times);
+      const { isLazy, hadChild } = book.place(candidate, times);
+      const indexKey = indexKeyOf(message);
+      const { parents } = message;
+      return {
+        id,
+        key,
+        bytes,
+        parents,
+        parentKeys,
+        indexKey,
+        arrivalMs,
+        isReplay,
+        isLazy,
+        hadChild,
+      };
+    });
     await this.#deps.store.append(records);
     this.#solidifier.commit(plan.solid);
     this.#deps.tips.add(records.filter(({ hadChild, isReplay }) => !hadChild && !isReplay));

@@ -27,8 +27,8 @@ type BookStore = Pick<Store, 'facts' | 'hold' | 'isHeld'>;
 export class ParentBook implements Disposable {
   readonly #store: BookStore;
   readonly #holds = new DisposableStack();
-  readonly #known = new Map<string, KnownParent>();
-  readonly #asked = new Set<string>();
+  /** Undefined: asked for, and not here. */
+  readonly #known = new Map<string, KnownParent | undefined>();
 
   constructor(store: BookStore) {
     this.#store = store;
@@ -40,42 +40,40 @@ export class ParentBook implements Disposable {
 
   /** Reads what is not in the book yet, each id once. */
   async load(candidates: readonly Candidate[], which: 'all' | 'parents' = 'all'): Promise<void> {
-    const unread: MessageId[] = [];
+    const ids: MessageId[] = [];
     const keys: string[] = [];
     const ask = (id: MessageId, key: string): void => {
-      if (this.#asked.has(key)) return;
-      this.#asked.add(key);
-      unread.push(id);
+      if (this.#known.has(key)) return;
+      this.#known.set(key, undefined);
+      ids.push(id);
       keys.push(key);
     };
     for (const { id, key, message, parentKeys } of candidates) {
       if (which === 'all') ask(id, key);
-      for (const [position, parent] of message.parents.entries()) {
-        ask(parent, parentKeys[position] ?? idText(parent));
-      }
+      let position = 0;
+      for (const parent of message.parents) ask(parent, parentKeys[position++] ?? idText(parent));
     }
-    if (unread.length === 0) return;
+    if (ids.length > 0) await this.#read(ids, keys);
+  }
+
+  async #read(ids: readonly MessageId[], keys: readonly string[]): Promise<void> {
     // Promised to somebody who works on a child of it, when it was none too old.
-    const isPromised = keys.map((key) => this.#store.isHeld(key));
-    this.#holds.use(this.#store.hold(unread, keys));
-    const facts = await this.#store.facts(unread, keys);
-    for (const [position, key] of keys.entries()) {
+    const promised = keys.map((key) => this.#store.isHeld(key));
+    this.#holds.use(this.#store.hold(ids, keys));
+    const facts = await this.#store.facts(ids, keys);
+    let position = 0;
+    for (const key of keys) {
       const fact = facts[position];
-      if (fact !== undefined) {
-        const { isLazy, firstChildMs, isClosed } = fact;
-        this.#known.set(key, {
-          isStored: fact.seq > 0,
-          takesChildren: !isClosed || isPromised[position] === true,
-          isPromised: isPromised[position] === true,
-          isLazy,
-          firstChildMs,
-        });
-      }
+      const isPromised = promised[position++] === true;
+      if (fact === undefined) continue;
+      const { seq, isLazy, firstChildMs, isClosed } = fact;
+      const takesChildren = !isClosed || isPromised;
+      this.#known.set(key, { isStored: seq > 0, takesChildren, isPromised, isLazy, firstChildMs });
     }
   }
 
   isSolid(key: string): boolean {
-    return this.#known.has(key);
+    return this.#known.get(key) !== undefined;
   }
 
   /** Whether it is solid for a message that names it now. */
@@ -88,14 +86,19 @@ export class ParentBook implements Disposable {
   }
 
   /** Judges a message whose parents are all in the book, and enters it as a parent for those behind it. */
-  place(candidate: Candidate, times: Times): Placed {
-    const parents = candidate.parentKeys.flatMap((key) => this.#known.get(key) ?? []);
+  place({ key, parentKeys }: Candidate, times: Times): Placed {
+    const parents: KnownParent[] = [];
+    for (const parentKey of parentKeys) {
+      const parent = this.#known.get(parentKey);
+      if (parent !== undefined) parents.push(parent);
+    }
     const isLazy = isLazyChild(parents, times);
     if (!isLazy) for (const parent of parents) parent.firstChildMs ??= times.nowMs;
     // What comes again while only its id was left has the children it had.
-    const firstChildMs = this.#known.get(candidate.key)?.firstChildMs;
-    const here = { isStored: true, takesChildren: true, isPromised: false };
-    this.#known.set(candidate.key, { ...here, isLazy, firstChildMs });
+    const firstChildMs = this.#known.get(key)?.firstChildMs;
+    const isStored = true;
+    const isPromised = false;
+    this.#known.set(key, { isStored, takesChildren: true, isPromised, isLazy, firstChildMs });
     return { isLazy, hadChild: firstChildMs !== undefined };
   }
 

@@ -64,17 +64,18 @@ export class FairQueue<T extends Waiting> {
     for (const source of ['mined', 'client'] as const) {
       while (taken.length < max / 2 && this.#shift(source, taken));
     }
-    while (taken.length < max && this.#takeTurn(taken, max));
+    while (taken.length < max && this.#takeTurns(taken, max));
     return taken;
   }
 
-  /** One message of every lane; false when there is none left. */
-  #takeTurn(taken: T[], max: number): boolean {
-    const before = taken.length;
-    for (const source of this.#lanes.keys()) {
-      if (taken.length < max) this.#shift(source, taken);
+  /** One message of every lane in turn, until one is empty; false when there is none left. */
+  #takeTurns(taken: T[], max: number): boolean {
+    const sources = [...this.#lanes.keys()];
+    while (taken.length < max && this.#lanes.size === sources.length) {
+      if (sources.length === 0) return false;
+      for (const source of sources) if (taken.length < max) this.#shift(source, taken);
     }
-    return taken.length > before;
+    return true;
   }
 
   #hasRoom(source: Source, lane: Lane<T>, sizeBytes: number): boolean {

@@ -220,14 +220,16 @@ class Walk {
     this.#candidates = input.candidates;
     this.#isSolid = input.isSolid;
     for (const candidate of input.candidates) {
-      const blockers = candidate.parentKeys.filter((key) => !input.isSolid(key));
-      this.#missing.set(candidate.key, blockers.length);
-      for (const key of blockers) {
-        const children = this.#children.get(key) ?? [];
-        children.push(candidate);
-        this.#children.set(key, children);
+      let missing = 0;
+      for (const key of candidate.parentKeys) {
+        if (input.isSolid(key)) continue;
+        missing += 1;
+        const children = this.#children.get(key);
+        if (children === undefined) this.#children.set(key, [candidate]);
+        else children.push(candidate);
       }
-      if (blockers.length === 0) this.#reach(candidate);
+      if (missing > 0) this.#missing.set(candidate.key, missing);
+      else this.#reach(candidate);
     }
   }
 
