@@ -115,9 +115,7 @@ describe('a node with TLS under attack', () => {
         await Promise.all(opened.map(settled));
       }
       // One that was ended is counted until its socket has told so.
-      await expect
-        .poll(openConnections, { timeout: 30_000 })
-        .toBeLessThanOrEqual(defaultLimits.maxConnections);
+      await expect.poll(openConnections).toBeLessThanOrEqual(defaultLimits.maxConnections);
     });
   });
 
@@ -134,12 +132,13 @@ describe('a node with TLS under attack', () => {
   it('has ended all who came by drops, with less than an answer', async () => {
     const answers = await Promise.all(drips);
     expect(answers.filter((answer) => answer.includes('HTTP'))).toEqual([]);
-    await expect.poll(() => metric('midge_mqtt_clients'), { timeout: 30_000 }).toBe(0);
+    await expect.poll(() => metric('midge_mqtt_clients')).toBe(0);
   });
 
   it('gives back what the attacks took of memory', async () => {
-    const until = { timeout: 90_000, interval: 500 };
-    await expect.poll(() => node.rssBytes, until).toBeLessThan(calmBytes + maxLeftBytes);
+    await expect
+      .poll(() => node.rssBytes, { interval: 500 })
+      .toBeLessThan(calmBytes + maxLeftBytes);
     expect(await node.stop()).toBe(0);
     expect(node.lines.filter((line) => /"level":[56]0/.test(line))).toEqual([]);
   });

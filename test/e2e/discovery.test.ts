@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SingleNodeClient } from '@iota/iota.js';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { aFolder } from '../support/folder.ts';
 import { NodeProcess } from '../support/node-process.ts';
 
@@ -25,9 +25,7 @@ it('nodes find each other through a third one that both were told of', async () 
     return peers.filter(({ connected }) => connected).map(({ id }) => id);
   };
   const idOf = ({ node }: typeof hub): string => node.gossipAddress.split('/').at(-1) ?? '';
-  await vi.waitFor(
-    async () =>
-      expect((await peersOf(other)).toSorted()).toEqual([idOf(hub), idOf(one)].toSorted()),
-    { timeout: 120_000, interval: 500 },
-  );
+  await expect
+    .poll(async () => (await peersOf(other)).toSorted(), { interval: 500 })
+    .toEqual([idOf(hub), idOf(one)].toSorted());
 });

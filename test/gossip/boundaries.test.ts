@@ -12,6 +12,7 @@ import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts'
 import type { EntryPointRecord } from '../../src/storage/store.ts';
 import { rejected } from '../../src/tangle/outcome.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
+import { eventually } from '../support/eventually.ts';
 import { HandClock } from '../support/clock.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
@@ -21,7 +22,6 @@ import {
   aTangleOf,
   attach,
   caughtUp,
-  eventually,
   follow,
   idsOf,
   openTestHost,

@@ -8,6 +8,7 @@ import { logAnswers, minAnswerBytes } from '../../src/gossip/limits.ts';
 import { encodeSyncFrame, maxAnswerBytes, noLogId } from '../../src/gossip/sync-frames.ts';
 import type { SyncFrame } from '../../src/gossip/sync-frames.ts';
 import type { Outcome } from '../../src/tangle/outcome.ts';
+import { eventually } from '../support/eventually.ts';
 import { HandClock } from '../support/clock.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
@@ -15,7 +16,6 @@ import {
   aTangleOf,
   attach,
   caughtUp,
-  eventually,
   follow,
   idsOf,
   openTestHost,

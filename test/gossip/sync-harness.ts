@@ -1,6 +1,6 @@
 // Nodes that read each other's logs over libp2p on loopback: a real store and the real door, a clock moved by hand.
 import { multiaddr } from '@multiformats/multiaddr';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { CatchUp } from '../../src/gossip/catch-up.ts';
 import { openHost } from '../../src/gossip/host.ts';
 import type { Host } from '../../src/gossip/host.ts';
@@ -12,6 +12,7 @@ import type { Outcome } from '../../src/tangle/outcome.ts';
 import { HandClock } from '../support/clock.ts';
 import { aMessage, testNetwork } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
+import { eventually } from '../support/eventually.ts';
 import { openTestTangle } from '../support/tangle.ts';
 import type { TestTangle } from '../support/tangle.ts';
 
@@ -20,11 +21,6 @@ export const protocol = syncProtocol(testNetwork.id);
 export function openTestHost(dataDir: string): Promise<Host> {
   const bind = ['/ip4/127.0.0.1/tcp/0'];
   return openHost({ dataDir, bind, maxConnectionsPerSecond: 1_000 });
-}
-
-/** Bounds a hang, not a duration. */
-export function eventually(check: () => unknown): Promise<unknown> {
-  return vi.waitFor(check, { timeout: 60_000 });
 }
 
 export interface TestNode extends AsyncDisposable {

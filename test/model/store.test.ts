@@ -1,9 +1,10 @@
 // Random sequences of attach, arrive (in any order), pin, unpin, prune, sweep and restart on a real door and a real store, against
 // a model in memory that knows only the rules. A failure prints its seed and the shortest sequence.
 import * as fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TangleError } from '../../src/errors.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
 import type { TestMessage } from '../support/messages.ts';
@@ -282,7 +283,7 @@ const restart = (): Command =>
     await real.tangle[Symbol.asyncDispose]();
     real.tangle = await openTestTangle({ dataDir: real.dataDir });
     model.restart();
-    await vi.waitFor(() => expect(real.tangle.intake.pendingCount).toBe(model.waiting.size));
+    await eventually(() => expect(real.tangle.intake.pendingCount).toBe(model.waiting.size));
   });
 
 const number = fc.nat({ max: 10_000 });

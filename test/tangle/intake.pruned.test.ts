@@ -1,9 +1,10 @@
 // The door while the past is cut off.
 import { setImmediate } from 'node:timers/promises';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compareBytes } from '../../src/protocol/bytes.ts';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import type { MessageId } from '../../src/protocol/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { HandClock } from '../support/clock.ts';
 import { aFolder } from '../support/folder.ts';
 import { aMessage } from '../support/messages.ts';
@@ -249,7 +250,7 @@ describe('the door, when messages were pruned', () => {
     expect(await intake.submit(child.bytes, 'peer:a')).toMatchObject({ kind: 'pending' });
     // From a neighbour it is as new as what was pruned and not kept; here its parent is solid still.
     expect((await intake.submit(pinned.bytes, 'peer:a')).kind).toBe('accepted');
-    await vi.waitFor(() => expect(store.has(child.id)).toBe(true));
+    await eventually(() => expect(store.has(child.id)).toBe(true));
     expect(store.get(pinned.id)?.seq).toBe(12);
     expect(store.pinTotals.keptCount).toBe(0);
     expect(store.messageCount).toBe(3);
