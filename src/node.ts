@@ -83,8 +83,10 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const tls = opening.use(await openTlsOf(config, deps));
   const counts = new ApiCounts();
   const apiOptions = { ...config.api, tls };
+  const metrics = new Metrics();
+  const told = { counts, onAnswer: makeMeterAnswer(metrics) };
   const progress = (): string => start.sentence;
-  const address = opening.use(await openWaiting(apiOptions, { counts, progress }));
+  const address = opening.use(await openWaiting(apiOptions, { ...told, progress }));
   // Whoever the door tells of messages is opened after it.
   let neighbours: Network | undefined;
   const tangle = opening.use(
@@ -112,10 +114,9 @@ export async function openNode(config: Config, deps: NodeDeps): Promise<Node> {
   const health = (): HealthCheck[] => healthChecks({ ...tangle, loop, network });
   const failing = (): string[] => health().flatMap(({ name, ok }) => (ok ? [] : [name]));
   const spare = opening.use(new SpareWatch(config.api.weight, { failing, pow }));
-  const telling = { counts, metrics: new Metrics(), health, spare };
+  const telling = { ...told, metrics, health, spare };
   const parts: Parts = { loop, tangle, pow, network, mqtt, tokens, tls, ...telling };
-  const apiDeps = apiDepsOf(config, deps, parts);
-  const api = opening.use(await openApi(apiOptions, apiDeps, address));
+  const api = opening.use(await openApi(apiOptions, apiDepsOf(config, deps, parts), address));
   const tellers = opening.use(await openTellers(config.api, tellersDepsOf(deps, parts, api)));
 
   const owned = opening.move();
@@ -151,7 +152,7 @@ function openMqttOf(
   );
 }
 
-interface Parts {
+interface Parts extends Pick<ApiDeps, 'counts' | 'onAnswer'> {
   readonly loop: EventLoopWatch;
   readonly tangle: Tangle;
   readonly pow: PowService | undefined;
@@ -159,7 +160,6 @@ interface Parts {
   readonly mqtt: MqttService | undefined;
   readonly tokens: Tokens;
   readonly tls: Tls | undefined;
-  readonly counts: ApiCounts;
   readonly health: () => HealthCheck[];
   readonly spare: SpareWatch;
   readonly metrics: Metrics;
@@ -209,7 +209,7 @@ function apiDepsOf(config: Config, deps: NodeDeps, parts: Parts): ApiDeps {
     database: () => databaseStatus({ store, ...tangle.pruner.status(), nowMs: clock.now() }),
     backup: () => writeBackup({ store, network: storeOptions(config).network, nowMs: clock.now() }),
     metrics,
-    onAnswer: makeMeterAnswer(metrics),
+    onAnswer: parts.onAnswer,
     mqtt: mqtt?.broker,
     counts,
     grantOf: tokens.grantOf,

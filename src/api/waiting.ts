@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TangleError } from '../errors.ts';
 import { openAddress } from './address.ts';
 import type { AddressOptions, ApiAddress } from './address.ts';
+import type { Answered } from './app.ts';
 import { makeHostGuard } from './bind.ts';
 import { isOwnProgram, makeAddressOf } from './clients.ts';
 import { ClientRate } from './client-rate.ts';
@@ -15,12 +16,17 @@ import type { HealthCheck } from './routes/health.ts';
 export interface WaitingDeps {
   readonly counts: ApiCounts;
   readonly progress: () => string;
+  /** Told of every answer. */
+  readonly onAnswer?: ((answer: Answered) => void) | undefined;
 }
+
+const healthRoute = '/health';
+const checksRoute = '/api/midge/v1/health';
 
 /** Answers until somebody else does, who is handed the address. Throws as `openAddress` does. */
 export async function openWaiting(
   options: AddressOptions,
-  { counts, progress }: WaitingDeps,
+  { counts, progress, onAnswer }: WaitingDeps,
 ): Promise<ApiAddress> {
   const address = await openAddress(options, counts);
   const { trustedProxies, maxRequestsPerMinute } = { ...defaultLimits, ...options };
@@ -35,6 +41,7 @@ export async function openWaiting(
   };
   address.answerWith((request, response) => {
     address.connections.note(request, response);
+    if (onAnswer !== undefined) tellAnswer(request, response, onAnswer);
     response.setHeader('connection', 'close');
     const hostFault = hostFaultOf(request);
     // Before web pages may read anything.
@@ -56,12 +63,12 @@ function tellHealth(
   response: ServerResponse,
   reason: string,
 ): boolean {
-  const path = url.replace(/\?.*$/s, '');
-  if (path === '/health') {
+  const path = pathOf(url);
+  if (path === healthRoute) {
     response.writeHead(503, { 'retry-after': '1' }).end();
     return true;
   }
-  if (path !== '/api/midge/v1/health') return false;
+  if (path !== checksRoute) return false;
   const checks: HealthCheck[] = [{ name: 'start', ok: false, reason }];
   send(response, 200, { data: { isHealthy: false, checks } });
   return true;
@@ -70,4 +77,22 @@ function tellHealth(
 function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(body));
+}
+
+function pathOf(url: string): string {
+  return url.replace(/\?.*$/s, '');
+}
+
+function tellAnswer(
+  { method = '', url = '/' }: IncomingMessage,
+  response: ServerResponse,
+  onAnswer: (answer: Answered) => void,
+): void {
+  const beganMs = performance.now();
+  const path = pathOf(url);
+  const route = [healthRoute, checksRoute].includes(path) ? path : 'unknown';
+  response.once('finish', () => {
+    const durationMs = performance.now() - beganMs;
+    onAnswer({ method, route, status: response.statusCode, durationMs });
+  });
 }

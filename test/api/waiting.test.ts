@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import type { AddressOptions } from '../../src/api/address.ts';
 import { ApiCounts } from '../../src/api/counts.ts';
 import { openApi } from '../../src/api/server.ts';
+import type { Answered } from '../../src/api/server.ts';
 import { openTls } from '../../src/api/tls.ts';
 import { openWaiting } from '../../src/api/waiting.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -20,9 +21,15 @@ const bind = '127.0.0.1:0';
 
 async function open(sentence: () => string, options: Partial<AddressOptions> = {}) {
   const counts = new ApiCounts();
-  const address = await openWaiting({ bind, ...options }, { counts, progress: sentence });
+  const answered: Answered[] = [];
+  const deps = {
+    counts,
+    progress: sentence,
+    onAnswer: (answer: Answered) => answered.push(answer),
+  };
+  const address = await openWaiting({ bind, ...options }, deps);
   const getPath = (path: string) => fetch(address.url + path);
-  return { ...address, counts, get: getPath };
+  return { ...address, counts, answered, get: getPath };
 }
 
 async function connected(port: number): Promise<Socket> {
@@ -117,6 +124,22 @@ describe('before the node can serve', () => {
       ['FORBIDDEN_HOST', 3],
       ['REQUEST_INVALID', 3],
     ]);
+  });
+
+  it('every answer is told, by what the API calls its route', async () => {
+    await using room = await open(() => 'x');
+    for (const path of ['/health?x=1', '/api/midge/v1/health', '/api/v1/info/../x']) {
+      await ask(room, { path });
+    }
+    await ask(room, { path: '/health', headers: { host: 'example.org' } });
+    await expect.poll(() => room.answered.length).toBe(4);
+    expect(room.answered.map(({ method, route, status }) => [method, route, status])).toEqual([
+      ['GET', '/health', 503],
+      ['GET', '/api/midge/v1/health', 200],
+      ['GET', 'unknown', 503],
+      ['GET', '/health', 403],
+    ]);
+    expect(room.answered.every(({ durationMs }) => durationMs >= 0)).toBe(true);
   });
 
   it('those who connected and ask nothing make room for others', async () => {

@@ -1,5 +1,5 @@
 // A start that takes long answers at once: 503 with its progress, then 200.
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { genesisId } from '../../src/protocol/ids.ts';
@@ -48,5 +48,11 @@ it('an index that is made again is told at /health, with its progress, until it 
   expect(indexing.length).toBeGreaterThan(0);
   expect(indexing.every(({ message }) => message.includes('"reason":"starting"'))).toBe(true);
   await untilHealthy(node);
+  const token = (await readFile(join(dataDir, 'api.token'), 'utf8')).trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const metrics = await (await fetch(`${node.url}/metrics`, { headers })).text();
+  expect(metrics).toMatch(
+    /^iota_restapi_requests_total\{code="503",method="GET",url="\/health"\} [1-9]/m,
+  );
   expect((await fetch(`${node.url}/api/v1/tips`)).status).toBe(200);
 });
