@@ -1,6 +1,7 @@
 // Who may do what. Every route says in its own declaration what a caller needs; nothing is ever decided by
 // comparing URLs, which can be written in many ways.
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import { TangleError } from '../errors.ts';
 import type { RouteLimit } from './limits.ts';
@@ -66,9 +67,24 @@ export function checkRoute({ url, method, schema, config }: RouteOptions): void 
 
 type Done = (error?: Error) => void;
 
+/** The header of a request, and the token in it. */
+interface Shown {
+  readonly header: string;
+  readonly token: string;
+}
+
 /** An `onRequest` hook that fails no request; it waits only for tokens that were not asked for before. */
 export function makeIdentify({ grantOf, publicScopes }: Access) {
   const stranger = strangerOf(publicScopes);
+  /** Of each connection: what comes again need not be taken apart again. */
+  const shown = new WeakMap<Socket, Shown>();
+  const tokenOf = ({ headers, raw: { socket } }: FastifyRequest, header: string): string => {
+    const last = shown.get(socket);
+    if (last?.header === header) return last.token;
+    const token = tokenIn(headers);
+    shown.set(socket, { header, token });
+    return token;
+  };
   const unchecked: Grant = { ...stranger, isUnchecked: true };
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const { authorization } = request.headers;
@@ -85,7 +101,7 @@ export function makeIdentify({ grantOf, publicScopes }: Access) {
     // Nor does a file of tokens that is broken keep anybody from what is public.
     const fail = (): void => know(unchecked);
     try {
-      const known = grantOf(tokenIn(request.headers));
+      const known = grantOf(tokenOf(request, authorization));
       if (known instanceof Promise) known.then(know, fail);
       else know(known);
     } catch {

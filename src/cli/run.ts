@@ -1,5 +1,6 @@
 // midge run: opens the node, says so, and closes it when asked to.
 import type { Config } from '../config/schema.ts';
+import { compileTicks } from '../event-loop.ts';
 import { makeLogger } from '../log.ts';
 import type { Logger } from '../log.ts';
 import type { Node } from '../node.ts';
@@ -27,6 +28,7 @@ export const run: Command = {
   ],
   run: async ({ config, print }) => {
     const asked = stopSignal();
+    await compileTicks();
     const isForPeople = process.stdout.isTTY && config.log.format !== 'json';
     using line = openStatusLine();
     const log = makeLogger(config.log, isForPeople ? () => line.clear() : undefined);
