@@ -24,13 +24,18 @@ export interface Patience {
   /** The default of `exchange` when absent. */
   readonly connectMs?: number;
   readonly answerMs: number;
+  /** For the work of one message; `defaultMineMs` when absent. */
+  readonly mineMs?: number;
 }
 
 const patience: Patience = { answerMs: 30_000 };
 
+/** A node gives up after ten minutes by default; its owner may let it mine for longer. */
+export const defaultMineMs = 60 * 60_000;
+
 /** Every call throws NODE_UNREACHABLE or NODE_REFUSED. */
 export interface NodeClient {
-  /** Takes as long as the node mines. Returns the message id. */
+  /** Takes as long as the node mines, up to a limit. Returns the message id. */
   attach(indexHex: string, dataHex: string): Promise<string>;
   /** The same as a job, that runs or has ended; undefined when the node knows no jobs. */
   startJob(indexHex: string, dataHex: string): Promise<JobReply | undefined>;
@@ -46,7 +51,7 @@ export interface NodeClient {
 
 export function makeNodeClient(
   { root, trusted }: NodePlace,
-  { connectMs, answerMs }: Patience = patience,
+  { connectMs, answerMs, mineMs = defaultMineMs }: Patience = patience,
 ): NodeClient {
   const base = `${root}/api`;
   const routeOf = (path: string): URL => new URL(`${base}/v1/${path}`);
@@ -61,7 +66,8 @@ export function makeNodeClient(
     message: (id) => ask(routeOf(`messages/${id}`), read, messageSchema),
     find: (indexHex) => ask(routeOf(`messages?index=${indexHex}`), read, foundSchema),
     attach: async (index, data) => {
-      const { messageId } = await ask(routeOf('messages'), post(index, data), submittedSchema);
+      const question: Question = { ...post(index, data), timeoutMs: mineMs };
+      const { messageId } = await ask(routeOf('messages'), question, submittedSchema);
       return messageId;
     },
     startJob: (index, data) => {

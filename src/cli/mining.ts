@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TangleError } from '../errors.ts';
 import { escapeLine } from './escape.ts';
+import { defaultMineMs } from './client.ts';
 import type { NodeClient } from './client.ts';
 import { openStatusLine } from './progress.ts';
 import type { JobReply, ProgressReply } from './replies.ts';
@@ -11,13 +12,18 @@ import { interruption } from './signals.ts';
 const askAgainMs = 1000;
 
 /**
- * Returns the message id. Throws NODE_REFUSED when the node fails, POW_ABORTED after Ctrl-C; then the node
- * was told to stop.
+ * Returns the message id. Throws NODE_REFUSED when the node fails or takes longer than `mineMs`, POW_ABORTED after Ctrl-C;
+ * then the node was told to stop.
  */
-export async function followJob(node: NodeClient, begun: JobReply): Promise<string> {
+export async function followJob(
+  node: NodeClient,
+  begun: JobReply,
+  mineMs = defaultMineMs,
+): Promise<string> {
   using interrupted = interruption();
   using line = openStatusLine();
-  const { signal } = interrupted;
+  const tooLate = AbortSignal.timeout(mineMs);
+  const signal = AbortSignal.any([interrupted.signal, tooLate]);
   let job = begun;
   while (isRunning(job)) {
     line.show(miningLine(job));
@@ -25,7 +31,7 @@ export async function followJob(node: NodeClient, begun: JobReply): Promise<stri
       if (isRunning(job)) line.show(miningLine(job));
     }
     if (!isRunning(job)) break;
-    if (signal.aborted) await cancel(node, job);
+    if (signal.aborted) await cancel(node, job, tooLate.aborted ? tooSlow(mineMs) : cancelled());
     job = await node.job(job.jobId);
     if (isRunning(job)) await delay(askAgainMs, undefined, { signal }).catch(() => undefined);
   }
@@ -34,9 +40,20 @@ export async function followJob(node: NodeClient, begun: JobReply): Promise<stri
 
 const isRunning = ({ state }: JobReply): boolean => state === 'queued' || state === 'mining';
 
-async function cancel(node: NodeClient, { jobId }: JobReply): Promise<never> {
+async function cancel(node: NodeClient, { jobId }: JobReply, why: TangleError): Promise<never> {
   await node.cancelJob(jobId);
-  throw new TangleError('POW_ABORTED', 'Cancelled; the message was not attached.');
+  throw why;
+}
+
+function tooSlow(mineMs: number): TangleError {
+  return new TangleError(
+    'NODE_REFUSED',
+    `The node has not attached it within ${durationWords(mineMs)}, and was told to stop.`,
+  );
+}
+
+function cancelled(): TangleError {
+  return new TangleError('POW_ABORTED', 'Cancelled; the message was not attached.');
 }
 
 function idOf({ messageId, error }: JobReply): string {

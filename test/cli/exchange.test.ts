@@ -5,7 +5,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { makeNodeClient } from '../../src/cli/client.ts';
 import { exchange } from '../../src/cli/exchange.ts';
-import { midge } from './midge.ts';
+import { followJob } from '../../src/cli/mining.ts';
+import { midge, openFakeNode } from './midge.ts';
 
 async function silentNode(protocol: 'http' | 'https') {
   const sockets = new Set<Socket>();
@@ -43,6 +44,23 @@ describe.concurrent('a node that says nothing', () => {
     await expect(client.startJob('aa', 'bb')).rejects.toThrow(
       `The node at ${node.url} gave no answer: it `,
     );
+  });
+
+  it('is not waited for without end where it may mine', async () => {
+    await using node = await silentNode('http');
+    const client = makeNodeClient({ root: node.url }, { answerMs: 50, mineMs: 50 });
+    await expect(client.attach('aa', 'bb')).rejects.toThrow('it answered nothing within 0.05 s');
+  });
+
+  it('of a job that has no end is told to stop', async () => {
+    const jobId = 'cd'.repeat(16);
+    const mining = { jobId, state: 'mining' } as const;
+    await using node = await openFakeNode(() => ({ status: 200, body: { data: mining } }));
+    const followed = followJob(makeNodeClient({ root: node.url }), mining, 50);
+    await expect(followed).rejects.toThrow(
+      'The node has not attached it within 50 ms, and was told to stop.',
+    );
+    expect(node.requests.at(-1)).toBe(`DELETE /api/midge/v1/attach/${jobId}`);
   });
 
   it('ends a command after a while', async () => {
