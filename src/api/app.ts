@@ -160,7 +160,7 @@ function addHooks(app: ApiServer, deps: AppDeps, unroutable: Unroutable): void {
       done();
     });
   }
-  if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log));
+  if (log.isLevelEnabled('debug')) app.addHook('onResponse', makeAccessLog(log, unroutable));
 }
 
 function answerPreflight(
@@ -189,14 +189,13 @@ function noSuchRoute(app: ApiServer, { method, url }: FastifyRequest): TangleErr
       });
 }
 
-function makeAccessLog(log: Logger) {
+function makeAccessLog(log: Logger, unroutable: Unroutable) {
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     log.debug(
       {
         requestId: request.id,
         method: request.method,
-        // Without the query, where some clients put what is secret.
-        url: request.url.replace(/\?.*$/s, ''),
+        url: loggedPath(unroutable.urlOf(request)),
         status: reply.statusCode,
         durationMs: reply.elapsedTime,
       },
@@ -204,6 +203,14 @@ function makeAccessLog(log: Logger) {
     );
     done();
   };
+}
+
+const maxLoggedPath = 200;
+
+/** Visible ASCII, as no other path gets past the parser. Without the query, where some clients put what is secret. */
+function loggedPath(url: string): string {
+  const path = url.replace(/\?.*$/s, '');
+  return path.length > maxLoggedPath ? `${path.slice(0, maxLoggedPath)}…` : path;
 }
 
 /** Unlike those of the last start, so that a request in an old log is not mistaken for a new one. */

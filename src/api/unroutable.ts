@@ -5,11 +5,18 @@ import type { FastifyRequest } from 'fastify';
 
 export class Unroutable {
   readonly #faults = new WeakMap<IncomingMessage, Error>();
+  readonly #urls = new WeakMap<IncomingMessage, string>();
 
   /** From now on its path is one that can be read, and has no route. */
   note({ raw }: FastifyRequest, fault: Error): void {
     this.#faults.set(raw, fault);
+    this.#urls.set(raw, raw.url ?? '');
     raw.url = '/';
+  }
+
+  /** As it came. */
+  urlOf({ raw }: FastifyRequest): string {
+    return this.#urls.get(raw) ?? raw.url ?? '';
   }
 
   /** What is wrong with the path that came. */

@@ -186,6 +186,29 @@ describe('the log', () => {
     expect(await linesOf(sink)).toMatchObject(lines);
   });
 
+  it.each([
+    ['/api/%zz?access_token=secret', '/api/%zz'],
+    ['/api/%1B[31m%', '/api/%1B[31m%'],
+    [`/%${'x'.repeat(300)}`, `/%${'x'.repeat(198)}…`],
+    [`/${'x'.repeat(300)}`, `/${'x'.repeat(199)}…`],
+  ])('names the path %j as one that is safe to read', async (path, url) => {
+    const sink = new PassThrough();
+    {
+      await using logging = await openTestApi({ log: pino({ level: 'debug' }, sink) });
+      const head = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
+      await converse(logging, head);
+    }
+    sink.end();
+    expect(await linesOf(sink)).toMatchObject([{ url, msg: 'request answered' }]);
+  });
+
+  it('names no path that would steer a terminal', async () => {
+    for (const character of ['\u001b', '\u009b', '\u202e', '\n', '\u0007']) {
+      const answer = await converse(api, `GET /${character} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      expect([character, answer]).toEqual([character, expect.stringMatching(/^HTTP\/1.1 400 /)]);
+    }
+  });
+
   it('has what the client is not told of a fault, under the id it is told', async () => {
     const sink = new PassThrough();
     await using faulty = await openTestApi({
