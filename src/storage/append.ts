@@ -33,16 +33,24 @@ type Keyed = NewRecord & Required<Pick<NewRecord, 'key' | 'parentKeys'>>;
 
 const none: NamedPoints = [];
 
-/** Never two at a time. Returns the seqs in the order of the records. */
+/** The messages are in the log, and the index is being told of them. */
+export interface Appended {
+  /** In the order of the records. */
+  readonly seqs: readonly number[];
+  /** Rejects when the index could not be written: then all must be opened anew. */
+  readonly indexing: Promise<void>;
+}
+
+/** Never two at a time, and none before the index has settled. */
 export async function append(
   { log, index, recent, view }: Shelves,
   records: readonly NewRecord[],
-): Promise<readonly number[]> {
+): Promise<Appended> {
   const keyed = records.map(withKeys);
   // After a reopening the log may hold messages of an append that failed, and its caller tries again.
   const known = keyed.map(({ key }) => view.recall(key)?.seq ?? 0);
   const fresh = keyed.filter((_, position) => known[position] === 0);
-  if (fresh.length === 0) return known;
+  if (fresh.length === 0) return { seqs: known, indexing: Promise.resolve() };
   const returning = await view.keptOf(fresh.map(({ id }) => id));
   const book = await openBook(view, fresh);
   const { stored, points, write } = log.stage(
@@ -64,10 +72,12 @@ export async function append(
     await writing;
   }
   await forgetKept(index, returning);
-  await add({ sync: false });
   recent.change(book.facts);
+  // What comes next is looked at meanwhile.
+  const indexing = index.begin(add, book.facts);
   let next = 0;
-  return known.map((seq) => (seq === 0 ? (stored[next++]?.seq ?? 0) : seq));
+  const seqs = known.map((seq) => (seq === 0 ? (stored[next++]?.seq ?? 0) : seq));
+  return { seqs, indexing };
 }
 
 function withKeys(record: NewRecord): Keyed {

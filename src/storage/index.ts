@@ -7,6 +7,7 @@ import { clearRange, commit, keysIn, pagesOf } from './database.ts';
 import type { Batch, Database, PageSizes } from './database.ts';
 import { KnownIds } from './known-ids.ts';
 import { farDistance, farRange } from './far-layout.ts';
+import { FamilyWatch } from './family-watch.ts';
 import { delEntry, putEntry } from './index-entry.ts';
 import type { IndexEntry } from './index-entry.ts';
 import {
@@ -50,28 +51,10 @@ export interface Family {
   readonly firstSteadySeq: number;
 }
 
-/** The newest children that appends give to parents in a range, by the seq of the parent. */
-export class FamilyWatch implements Disposable {
-  readonly newestChild = new Map<number, number>();
-  readonly #range: SeqRange;
-  readonly #end: () => void;
+type StagedEntries = (options: { readonly sync: boolean }) => Promise<void>;
 
-  constructor(range: SeqRange, end: () => void) {
-    this.#range = range;
-    this.#end = end;
-  }
-
-  see({ seq, parentSeqs }: Pick<IndexEntry, 'seq' | 'parentSeqs'>): void {
-    const { firstSeq, lastSeq } = this.#range;
-    for (const parentSeq of parentSeqs) {
-      if (parentSeq >= firstSeq && parentSeq <= lastSeq) this.newestChild.set(parentSeq, seq);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#end();
-  }
-}
+/** By `idText`; where the seq is 0 they are elsewhere. */
+type Arriving = ReadonlyMap<string, { readonly seq: number }>;
 
 export class Index implements AsyncDisposable {
   readonly #db: Database;
@@ -82,6 +65,8 @@ export class Index implements AsyncDisposable {
   readonly sweep: Sweep;
   #watch: FamilyWatch | undefined;
   #position: Position | undefined;
+  #arriving: Arriving | undefined;
+  #settled: Promise<void> | undefined;
 
   private constructor(
     db: Database,
@@ -107,6 +92,7 @@ export class Index implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#settled;
     await this.#knownIds[Symbol.asyncDispose]();
     await this.#db.close();
   }
@@ -129,12 +115,12 @@ export class Index implements AsyncDisposable {
   }
 
   /** One batch; what becomes findable is pending no longer. */
-  async add(entries: readonly IndexEntry[], { sync } = { sync: false }): Promise<void> {
-    await this.stage(entries)({ sync });
+  async add(entries: readonly IndexEntry[], options = { sync: false }): Promise<void> {
+    await this.stage(entries)(options);
   }
 
   /** The same in two steps, of which the second must follow, or the index be opened anew. */
-  stage(entries: readonly IndexEntry[]): (options: { readonly sync: boolean }) => Promise<void> {
+  stage(entries: readonly IndexEntry[]): StagedEntries {
     assert.ok(this.#position !== undefined, 'the index was settled on a log when it was opened');
     const batch = this.#db.batch();
     for (const entry of entries) {
@@ -149,6 +135,28 @@ export class Index implements AsyncDisposable {
       await commit(batch, options);
       this.#knownIds.add(entries.map(({ id }) => id));
     };
+  }
+
+  /**
+   * Begins to write what was staged. Until that has ended, `locateSync` finds it among these facts, and whoever asks
+   * for anything else waits for `settled`. Rejects as `commit` does; then the index must be opened anew.
+   */
+  begin(write: StagedEntries, facts: Arriving): Promise<void> {
+    const writing = this.#finish(write);
+    this.#arriving = facts;
+    this.#settled = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #finish(write: StagedEntries): Promise<void> {
+    await write({ sync: false });
+    this.#arriving = undefined;
+    this.#settled = undefined;
+  }
+
+  /** When what was begun is written, or could not be; undefined when nothing is on its way. Never rejects. */
+  get settled(): Promise<void> | undefined {
+    return this.#settled;
   }
 
   #putPosition(batch: Batch, position: Position): void {
@@ -169,6 +177,8 @@ export class Index implements AsyncDisposable {
   }
 
   locateSync(id: MessageId): number | undefined {
+    const { seq: arrivingSeq = 0 } = this.#arriving?.get(idText(id)) ?? {};
+    if (arrivingSeq > 0) return arrivingSeq;
     const value = this.#knownIds.mayHave(id) ? this.#db.getSync(idKey(id)) : undefined;
     return value === undefined ? undefined : decodeNumber(value);
   }

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
-import type { FamilyWatch } from './index.ts';
+import type { FamilyWatch } from './family-watch.ts';
 import type { SeqRange } from './layout.ts';
 import type { EntryPointChanges } from './log-state.ts';
 import type { Log } from './log.ts';

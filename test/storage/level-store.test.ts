@@ -1,6 +1,7 @@
 // Failing writes, reopening and closing. The faults are LevelDB's own, put between the store and the database.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { TangleError } from '../../src/errors.ts';
 import { messageIdHex } from '../../src/protocol/ids.ts';
@@ -21,6 +22,8 @@ import type { Fault } from './support.ts';
 
 const hexes = (records: readonly { readonly id: Uint8Array }[]) =>
   records.map(({ id }) => messageIdHex(id));
+const searched = async (store: Store, index: string) =>
+  (await store.findByIndex(Buffer.from(index), { limit: 10 })).messages;
 const errorWith = (code: string) => expect.objectContaining({ code }) as Error;
 
 /** A store whose writes fail on demand, and what it says about its reopening. */
@@ -62,7 +65,53 @@ describe('an append', () => {
     await using store = await openTestStore(folder.path, { durability, openDatabase });
     databases.written.length = 0;
     await store.append(new Grower().many(20));
+    await store.facts([]);
     expect(databases.written).toEqual(written);
+  });
+
+  it('is acknowledged once it is in the log, and found from then on', async () => {
+    await using folder = await aFolder();
+    const databases = new FaultyDatabases();
+    await using store = await openTestStore(folder.path, { openDatabase: databases.open });
+    const parent = aRecord();
+    const child = aRecord({ parents: [parent.id], index: 'both' });
+    await store.append([parent]);
+    await store.facts([]);
+    databases.written.length = 0;
+    const done: string[] = [];
+    const note = (what: string) => () => done.push(what);
+    {
+      using _held = databases.holdNext('index');
+      await store.append([child]);
+      expect(databases.written).toEqual(['log, fsynced']);
+      expect(store.get(child.id)?.seq).toBe(2);
+      expect(store.get(parent.id)?.seq).toBe(1);
+      expect(store.has(aRecord().id)).toBe(false);
+      void store.childrenOf(parent.id, 1).then(note('children'));
+      void store.append([aRecord({ parents: [child.id] })]).then(note('append'));
+      await setImmediate();
+      expect(done).toEqual([]);
+    }
+    expect(hexes(await searched(store, 'both'))).toEqual(hexes([child]));
+    expect((await store.childrenOf(parent.id, 1)).map(messageIdHex)).toEqual(hexes([child]));
+    expect(store.get(child.id)?.seq).toBe(2);
+    await store.facts([]);
+    expect(done).toContain('children');
+    expect(done).toContain('append');
+  });
+
+  it('is there after a closing that came before the index was told', async () => {
+    await using folder = await aFolder();
+    const databases = new FaultyDatabases();
+    const store = await openTestStore(folder.path, { openDatabase: databases.open });
+    const held = databases.holdNext('index');
+    const record = aRecord();
+    await store.append([record]);
+    const closed = store[Symbol.asyncDispose]();
+    held[Symbol.dispose]();
+    await closed;
+    await using again = await openTestStore(folder.path);
+    expect(hexes(await expectConsistent(again))).toEqual(hexes([record]));
   });
 });
 
@@ -96,7 +145,8 @@ describe('a failed write', () => {
           append(store, alone()),
           append(store, alone()),
         ]);
-        expect(refused).toHaveLength(7);
+        // What the index could not be told is safe in the log.
+        expect(refused).toHaveLength(fault.which === 'log' ? 7 : 2);
         expect(store.state()).toEqual({ writable: false, code: 'STORE_UNAVAILABLE' });
         await expect(store.addPending([aRecord()])).rejects.toThrow(errorWith('STORE_UNAVAILABLE'));
         await expect(store.removePending([])).rejects.toThrow(TangleError);
@@ -106,7 +156,7 @@ describe('a failed write', () => {
 
         await patient.reopened();
         expect(store.state()).toEqual({ writable: true });
-        await append(store, refused.splice(0, 5));
+        if (fault.which === 'log') await append(store, refused.splice(0, 5));
         await append(store, grower.many(5));
         expect(refused).toHaveLength(2);
         expect(databases.forgottenCount).toBe(0);
@@ -201,6 +251,8 @@ describe('a full disk', () => {
     await store.append([record]);
     databases.failOpenings(new Error(noSpace));
     databases.failNext({ which: 'index', kind: 'unsynced', message: noSpace });
+    const safe = aRecord();
+    await store.append([safe]);
     await expect(store.append([aRecord()])).rejects.toThrow(errorWith('DISK_FULL'));
     const answers: unknown[] = [];
     readings.push(() => {
@@ -212,7 +264,7 @@ describe('a full disk', () => {
     });
     await patient.reopened();
     expect(answers).toEqual([true, errorWith('STORE_UNAVAILABLE')]);
-    expect(store.has(record.id)).toBe(true);
+    expect(hexes(await expectConsistent(store))).toEqual(hexes([record, safe]));
   });
 });
 

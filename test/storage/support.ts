@@ -240,12 +240,27 @@ export interface Fault {
  */
 export class FaultyDatabases {
   #next: Fault | undefined;
+  #held: { readonly which: Which; readonly promise: Promise<void> } | undefined;
   #openFailures: Error[] = [];
   /** Batches that succeeded, in the order in which they did. */
   readonly written: string[] = [];
   /** Batches that were acknowledged behind a torn one. */
   forgottenCount = 0;
   openCount = 0;
+
+  /** Until it is disposed of, the next write of this database waits. */
+  holdNext(which: Which): Disposable {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = { which, promise };
+    return { [Symbol.dispose]: resolve };
+  }
+
+  async #untilLetGo(which: Which): Promise<void> {
+    const held = this.#held;
+    if (held?.which !== which) return;
+    this.#held = undefined;
+    await held.promise;
+  }
 
   failNext(fault: Fault): void {
     this.#next = fault;
@@ -279,6 +294,7 @@ export class FaultyDatabases {
       const chained = batch();
       const write = chained.write.bind(chained);
       const faultyWrite = async (options: WriteOptions = {}): Promise<void> => {
+        await this.#untilLetGo(which);
         if (isTurn() && failed !== undefined) {
           await (failed.kind === 'torn' ? chained.close() : write(options));
           throw ioErrorOf(failed);
