@@ -13,12 +13,13 @@ export interface EventLoopWatch extends Disposable {
   lateMs(): number;
 }
 
-/** Until V8 has compiled `nextTick`. A thousand did not always do. */
+/** Until V8 has compiled `nextTick`: 300 did not do, 1000 did each of seven times. */
 const tickCount = 3_000;
 
 /**
  * Before a node starts. Where `nextTick` is called by many and not yet compiled, V8 gives its objects up as too various,
- * and it stays three times as slow (390 against 125 ns, Node 24.21) as long as the process lives. Each request needs nine.
+ * and it stays three times as slow (390 against 125 ns, Node 24.21) as long as the process lives. A read by id
+ * calls it seven times.
  */
 export function compileTicks(): Promise<void> {
   return new Promise((resolve) => {
@@ -48,7 +49,7 @@ export function startEventLoopWatch(): EventLoopWatch {
   }, windowMs);
   timer.unref();
   return {
-    // Not by look(): for the mean Node goes through the whole histogram, which took 30 us of each attach.
+    // Not by look(): for the mean Node goes through the whole histogram, and each attach asks.
     maxDelayMs: () => delayOf(Math.max(histogram.max / 1e6, ...windows.map(({ maxMs }) => maxMs))),
     lateMs: () => usualDelayMs(windows),
     [Symbol.dispose]: () => {

@@ -16,7 +16,7 @@ interface Buckets {
   count: number;
 }
 
-/** prom-client hashes the labels at every value, even those of its `labels()`: of a request, that was a tenth. */
+/** prom-client hashes the labels at every value, even those of its `labels()`. */
 class BoundHistogram extends Histogram {
   /** Of prom-client, by the hash of the labels, in the order in which they came. */
   declare private readonly hashMap: Readonly<Record<string, Buckets>>;

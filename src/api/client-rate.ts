@@ -38,7 +38,7 @@ export class ClientRate {
     const last = this.#windows.get(client);
     const isOver = last === undefined || last.endMs <= nowMs;
     const window = isOver ? { endMs: nowMs + windowMs, count: 0 } : last;
-    // Most that ask have asked last; putting each in its place again costs 1 us.
+    // Most that ask have asked last; they need not be put in their place again.
     if (client === this.#newest && !isOver) return window;
     this.#newest = client;
     this.#windows.delete(client);
