@@ -43,6 +43,7 @@ export const noteTable = {
   'write-ahead-holes': 'write-ahead files may have holes; the next start compares what they held',
   'index-behind': 'messages are not in the index yet; the next start adds them',
   'index-layout': 'the index is of another version of Midge; the next start makes it again',
+  'id-hidden': 'the id of a newer message begins alike, and finds that one',
   'index-stale': 'index entries point at what was lost; readers pass over them',
   'below-cut': 'messages below the cut are not removed yet; the next start does it',
   'pending-stored': 'waiting messages are stored already; the next start drops them',

@@ -6,7 +6,10 @@ export const filterBytesPerId = bitsPerId / 8;
 /** All bits of an id lie in one block, so that asking costs one cache line. */
 const wordsPerBlock = 16;
 const bitsSetPerId = 6;
-/** An id is a hash already: its first bytes choose the block, 9 bits from each pair behind them a bit. */
+/**
+ * An id is a hash already: its first bytes choose the block, 9 bits from each pair behind them a bit. So it looks at
+ * the first 16 bytes and no further: those that the index has of an id, too.
+ */
 const firstBitAt = 4;
 
 export class IdFilter {

@@ -24,11 +24,13 @@ export function putEntry(
   if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
 }
 
+/** `isFound`: its id leads to it, and not to another that begins alike. */
 export function delEntry(
   batch: Batch,
   { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry,
+  { isFound }: { readonly isFound: boolean },
 ): void {
-  batch.del(idKey(id));
+  if (isFound) batch.del(idKey(id));
   for (const parentSeq of parentSeqs) {
     batch.del(childKey(parentSeq, isLazy, seq));
     if (isFarChild(parentSeq, seq)) batch.del(farKey(parentSeq, seq));

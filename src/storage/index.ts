@@ -283,8 +283,11 @@ export class Index implements AsyncDisposable {
    * for them would take 20 ms a message where many were pruned.
    */
   async forget(entries: readonly IndexEntry[]): Promise<void> {
+    const seqs = await this.locate(entries.map(({ id }) => id));
     const batch = this.#db.batch();
-    for (const entry of entries) delEntry(batch, entry);
+    for (const [position, entry] of entries.entries()) {
+      delEntry(batch, entry, { isFound: seqs[position] === entry.seq });
+    }
     await commit(batch, { sync: false });
   }
 

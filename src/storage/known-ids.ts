@@ -4,15 +4,15 @@ import type { MessageId } from '../protocol/ids.ts';
 import { keysIn, pagesOf } from './database.ts';
 import type { Database } from './database.ts';
 import { IdFilter, filterBytesPerId } from './id-filter.ts';
-import { idOfKey, indexSpaces, spaceRange } from './layout.ts';
+import { idStartOfKey, indexSpaces, spaceRange } from './layout.ts';
 
 /** A walk that is held open for longer keeps files from being deleted. */
 const pagesPerWalk = 64;
 /** Small, because everybody waits while one is taken over: with larger ones searches take three times as long. */
 const pageSizes = { first: 128, next: 128 };
 const minCapacity = 200_000;
-/** What an id with its seq takes in a table, at the least: nothing of it can be compressed. */
-const minEntryBytes = 40;
+/** What a key with its seq takes in a table, at the least. */
+const minEntryBytes = 24;
 const ids = spaceRange(indexSpaces.ids);
 
 /**
@@ -86,7 +86,7 @@ export class KnownIds implements AsyncDisposable {
     let lastKey: Buffer | undefined;
     let pageCount = 0;
     for await (const keys of pagesOf(keysIn(this.#db, { gt: afterKey, lt: ids.lt }), pageSizes)) {
-      for (const key of keys) next.add(idOfKey(key));
+      for (const key of keys) next.add(idStartOfKey(key));
       lastKey = keys.at(-1);
       // The event loop has had its turn with each page.
       if (++pageCount === pagesPerWalk || this.#isClosing) break;

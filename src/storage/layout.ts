@@ -7,7 +7,7 @@ import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
 /** Rises when stored bytes of the log change their meaning: a newer folder is refused. */
 export const layoutVersion = 1;
 /** The same of the index: one of another layout is made again. */
-export const indexLayoutVersion = 2;
+export const indexLayoutVersion = 3;
 
 interface Space {
   /** First byte of every key. */
@@ -43,7 +43,7 @@ export const logSpaces = {
 } as const satisfies Record<string, Space>;
 
 export const indexSpaces = {
-  ids: { prefix: 1, key: 'message id', value: 'seq' },
+  ids: { prefix: 1, key: 'first 16 bytes of the message id', value: 'seq' },
   children: { prefix: 2, key: 'parent seq, lazy flag of the child, child seq', value: '' },
   indexation: { prefix: 3, key: 'key length, key, seq', value: 'message id' },
   pending: { prefix: 4, key: 'message id', value: 'arrival time, message bytes' },
@@ -57,6 +57,11 @@ export const indexSpaces = {
 
 const u64Bytes = 8;
 const idBytes = 32;
+/**
+ * The keys of `ids` lie at random, so that each of their bytes is written some eight times before it has its place.
+ * Of a hash of 256 bits half is enough: two ids that begin alike take some 2^64 messages to find, each with its work.
+ */
+const idStartBytes = 16;
 const logIdBytes = 16;
 const crcBytes = 4;
 const lazyFlag = 1;
@@ -67,7 +72,7 @@ const messageAt = idAt + idBytes;
 
 /** What the smallest message adds to a write-ahead file, at the least: bounds how many it can hold. */
 export const minLogRecordBytes = 1 + u64Bytes + messageAt + 53;
-export const minIndexRecordBytes = 1 + idBytes + u64Bytes;
+export const minIndexRecordBytes = 1 + idStartBytes + u64Bytes;
 
 export interface KeyRange {
   readonly gte: Buffer;
@@ -132,6 +137,11 @@ export function seqOfKey(key: Buffer): number {
   return readU64(key, key.length - u64Bytes);
 }
 
+/** What a key of `ids` has of the id. */
+export function idStartOfKey(key: Buffer): Uint8Array {
+  return key.subarray(1);
+}
+
 /** The id that a key of entry points or pending messages ends with. */
 export function idOfKey(key: Buffer): MessageId {
   return asMessageId(key.subarray(1));
@@ -140,7 +150,9 @@ export function idOfKey(key: Buffer): MessageId {
 export const messageKey = (seq: number): Buffer => seqKey(logSpaces.messages, seq);
 export const epochKey = (firstSeq: number): Buffer => seqKey(logSpaces.epochs, firstSeq);
 export const entryPointKey = (id: Uint8Array): Buffer => bytesKey(logSpaces.entryPoints, id);
-export const idKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.ids, id);
+/** Of two messages whose ids begin alike the newer one has the key: a hit counts only if the record has the whole id. */
+export const idKey = (id: Uint8Array): Buffer =>
+  bytesKey(indexSpaces.ids, id.subarray(0, idStartBytes));
 export const pendingKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.pending, id);
 
 /** `cleared`: up to there no record is left below the cut. `pins`: how many are kept, and their bytes. */

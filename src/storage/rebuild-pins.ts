@@ -1,6 +1,7 @@
 // The pins of a log that is made anew: what is pinned, and what is kept below the cut for it.
 import { decodeMessage } from '../protocol/codec.ts';
 import { idText } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import { commit } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import { entriesOf } from './entries.ts';
@@ -76,11 +77,20 @@ export class RebuiltPins {
       if (last === undefined) return undefined;
       const ids = records.map(({ id }) => id);
       const isNew = new Set(ids.map(idText)).size === ids.length;
-      const known = (await index.locate(ids)).some((seq) => seq !== undefined);
-      if ((known || !isNew) && !this.#source.isLenient) return { record: last, reason: 'repeated' };
+      if (((await this.#isKnown(ids)) || !isNew) && !this.#source.isLenient)
+        return { record: last, reason: 'repeated' };
       await index.add(await entriesOf(records, { index }));
       fromSeq = last.seq + 1;
     }
+  }
+
+  async #isKnown(ids: readonly MessageId[]): Promise<boolean> {
+    const seqs = await this.#made.index.locate(ids);
+    const records = await this.#pins.getMany(seqs.map((seq = 0) => seq));
+    return ids.some((id, position) => {
+      const record = records[position];
+      return record !== undefined && Buffer.compare(record.id, id) === 0;
+    });
   }
 
   /** Of messages above the cut: those that are pinned by id count already. */

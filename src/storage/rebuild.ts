@@ -14,6 +14,7 @@ import type { IndexEntry } from './index-entry.ts';
 import { installRebuilt, rebuildFolder } from './install.ts';
 import type { Installed } from './install.ts';
 import {
+  decodeRecord,
   encodeEntryPoint,
   encodeEpoch,
   encodeNetwork,
@@ -24,6 +25,7 @@ import {
   layoutVersion,
   logStateKey,
   messageKey,
+  pinKey,
 } from './layout.ts';
 import type { Network } from './layout.ts';
 import { drawLogId } from './log-state.ts';
@@ -206,9 +208,19 @@ export class Rebuild implements AsyncDisposable {
 
   async #recall(ids: readonly MessageId[]): Promise<void> {
     const unknown = ids.filter((id) => this.#recent.get(idText(id)) === undefined);
-    for (const [position, seq] of (await this.#index.locate(unknown)).entries()) {
-      const id = unknown[position];
-      if (id !== undefined && seq !== undefined) this.#recent.add(idText(id), seq);
+    const seqs = await this.#index.locate(unknown);
+    const hits = unknown.flatMap((id, position) => {
+      const seq = seqs[position];
+      return seq === undefined ? [] : [{ id, seq }];
+    });
+    const { cutSeq } = this.#source;
+    const values = await this.#log.getMany(
+      hits.map(({ seq }) => (seq > cutSeq ? messageKey(seq) : pinKey(seq))),
+    );
+    for (const [position, { id, seq }] of hits.entries()) {
+      const value = values[position];
+      const record = value && decodeRecord(seq, value);
+      if (record && Buffer.compare(record.id, id) === 0) this.#recent.add(idText(id), seq);
     }
   }
 

@@ -156,11 +156,28 @@ async function refillPins(log: Log, index: Index, options: RecoveryOptions): Pro
     const records = await readOrDamaged(log.location, () => log.pins.read(fromHere));
     const last = records.at(-1);
     if (last === undefined) return;
-    const located = await index.locate(records.map(({ id }) => id));
-    const isWhole = records.every(({ seq }, position) => located[position] === seq);
-    if (!isWhole) await index.add(await entriesOf(records, { index, log }, tellDamaged(options)));
+    const unfound = await unfoundOf(records, { log, index });
+    if (unfound.length > 0)
+      await index.add(await entriesOf(unfound, { index, log }, tellDamaged(options)));
     fromSeq = last.seq + 1;
   }
+}
+
+/** Those that are not found by their ids; one of a newer message may begin alike, and that one is. */
+async function unfoundOf(
+  records: readonly StoredMessage[],
+  { log, index }: { readonly log: Log; readonly index: Index },
+): Promise<readonly StoredMessage[]> {
+  const located = await index.locate(records.map(({ id }) => id));
+  const unfound = records.flatMap((record, position) => {
+    const foundSeq = located[position] ?? 0;
+    return foundSeq === record.seq ? [] : [{ record, foundSeq }];
+  });
+  const seqs = unfound.map(({ foundSeq }) => foundSeq);
+  const [stored, kept] = [await log.getMany(seqs), await log.pins.getMany(seqs)];
+  const isHidden = ({ seq }: StoredMessage, position: number): boolean =>
+    ((stored[position] ?? kept[position])?.seq ?? 0) > seq;
+  return unfound.flatMap(({ record }, position) => (isHidden(record, position) ? [] : [record]));
 }
 
 function tellDamaged({ log }: RecoveryOptions): (record: StoredMessage) => void {

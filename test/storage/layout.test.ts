@@ -17,9 +17,11 @@ import {
   encodePending,
   encodePosition,
   encodeRecord,
+  entryPointKey,
   epochKey,
   idKey,
   idOfKey,
+  idStartOfKey,
   indexSpaces,
   indexationKey,
   indexationRange,
@@ -49,10 +51,11 @@ describe('keys', () => {
     );
   });
 
-  it('hold the id they were made of', () => {
+  it('hold the id they were made of, those of the index its first 16 bytes', () => {
     fc.assert(
       fc.property(ids, (id) => {
-        expect([...idOfKey(idKey(id))]).toEqual([...id]);
+        expect([...idOfKey(entryPointKey(id))]).toEqual([...id]);
+        expect([...idStartOfKey(idKey(id))]).toEqual([...id.subarray(0, 16)]);
       }),
     );
   });

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { messageIdHex } from '../../src/protocol/ids.ts';
-import { idKey, messageKey, positionKey } from '../../src/storage/layout.ts';
+import {
+  idKey,
+  indexSpaces,
+  messageKey,
+  positionKey,
+  spaceRange,
+} from '../../src/storage/layout.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import type { Database } from '../../src/storage/database.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
@@ -48,6 +54,11 @@ async function expectWhole(dataDir: string, records: readonly NewRecord[]): Prom
   expect(store.logId).toBe(logId);
   expect(hexes(await expectConsistent(store))).toEqual(hexes([...records, fresh]));
   return logId;
+}
+
+async function idKeyLengths(db: Database): Promise<Set<number>> {
+  const keys = await db.keys(spaceRange(indexSpaces.ids)).all();
+  return new Set(keys.map(({ length }) => length));
 }
 
 describe('an index', () => {
@@ -168,6 +179,26 @@ describe('an index', () => {
       expect(hexes(await store.readPending({ limit: 10 }))).toEqual(hexes([pending]));
     }
     await expectWhole(folder.path, grower.records);
+  });
+
+  it('of layout 2, with whole ids as keys, is made again with the beginnings of them', async () => {
+    await using folder = await aFolder();
+    const grower = new Grower();
+    const logId = await fill(folder.path, grower);
+    const location = join(folder.path, 'index');
+    await withDatabase(location, async (db) => {
+      const position = Buffer.from((await db.get(positionKey))!);
+      position[0] = 2;
+      await db.put(positionKey, position);
+      for (const { id } of grower.records) {
+        const seq = (await db.get(idKey(id)))!;
+        await db.del(idKey(id));
+        await db.put(Buffer.concat([Buffer.of(indexSpaces.ids.prefix), id]), seq);
+      }
+      expect(await idKeyLengths(db)).toEqual(new Set([33]));
+    });
+    expect(await expectWhole(folder.path, grower.records)).toBe(logId);
+    expect(await withDatabase(location, idKeyLengths)).toEqual(new Set([17]));
   });
 
   it('that LevelDB cannot open is made again', async () => {
