@@ -132,7 +132,7 @@ export class Keeper implements AsyncDisposable {
       this.#failureCount = 0;
     } catch (error) {
       if (isWriteFailure(error)) this.#fail(error);
-      else this.toldDamage(error);
+      this.toldDamage(error);
     }
   }
 
@@ -155,11 +155,14 @@ export class Keeper implements AsyncDisposable {
     }
   }
 
-  /** What was appended is found by every read that is begun later. */
+  /**
+   * What was appended is found by every read that is begun later. A closing or reopening that comes meanwhile waits for
+   * the read.
+   */
   #whenSettled<T>(work: (shelves: Shelves) => Promise<T>): Promise<T> {
     const shelves = this.readable();
     const { settled } = shelves.index;
-    return settled === undefined ? work(shelves) : settled.then(() => work(this.readable()));
+    return settled === undefined ? work(shelves) : settled.then(() => work(shelves));
   }
 
   /** Of files that LevelDB cannot read the owner is told once, and at /health for as long as the node runs. */

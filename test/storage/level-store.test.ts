@@ -80,6 +80,7 @@ describe('an append', () => {
     databases.written.length = 0;
     const done: string[] = [];
     const note = (what: string) => () => done.push(what);
+    const late: Promise<unknown>[] = [];
     {
       using _held = databases.holdNext('index');
       await store.append([child]);
@@ -87,17 +88,16 @@ describe('an append', () => {
       expect(store.get(child.id)?.seq).toBe(2);
       expect(store.get(parent.id)?.seq).toBe(1);
       expect(store.has(aRecord().id)).toBe(false);
-      void store.childrenOf(parent.id, 1).then(note('children'));
-      void store.append([aRecord({ parents: [child.id] })]).then(note('append'));
+      late.push(store.childrenOf(parent.id, 1).then(note('children')));
+      late.push(store.append([aRecord({ parents: [child.id] })]).then(note('append')));
       await setImmediate();
       expect(done).toEqual([]);
     }
     expect(hexes(await searched(store, 'both'))).toEqual(hexes([child]));
     expect((await store.childrenOf(parent.id, 1)).map(messageIdHex)).toEqual(hexes([child]));
     expect(store.get(child.id)?.seq).toBe(2);
-    await store.facts([]);
-    expect(done).toContain('children');
-    expect(done).toContain('append');
+    await Promise.all(late);
+    expect(done.toSorted()).toEqual(['append', 'children']);
   });
 
   it('is there after a closing that came before the index was told', async () => {
@@ -105,10 +105,13 @@ describe('an append', () => {
     const databases = new FaultyDatabases();
     const store = await openTestStore(folder.path, { openDatabase: databases.open });
     const held = databases.holdNext('index');
-    const record = aRecord();
+    const record = aRecord({ index: 'late' });
     await store.append([record]);
+    const asked = searched(store, 'late');
     const closed = store[Symbol.asyncDispose]();
     held[Symbol.dispose]();
+    // What was asked before the closing is answered.
+    expect(hexes(await asked)).toEqual(hexes([record]));
     await closed;
     await using again = await openTestStore(folder.path);
     expect(hexes(await expectConsistent(again))).toEqual(hexes([record]));
@@ -167,6 +170,55 @@ describe('a failed write', () => {
       for (const { id } of acknowledged) expect(store.has(id)).toBe(true);
     });
   }
+
+  it('of the index while the store is being closed loses nothing', async () => {
+    await using folder = await aFolder();
+    const { store, faults: databases } = await Patient.open(folder.path);
+    const grower = new Grower();
+    const held = databases.holdNext('index');
+    databases.failNext({ which: 'index', kind: 'torn', message: ioError });
+    await store.append(grower.many(5));
+    const closed = store[Symbol.asyncDispose]();
+    held[Symbol.dispose]();
+    await closed;
+    expect(databases.forgottenCount).toBe(0);
+    await using again = await openTestStore(folder.path);
+    expect(hexes(await expectConsistent(again))).toEqual(hexes(grower.records));
+  });
+
+  it('of the index ends a cut that waits for it, and the next one goes on', async () => {
+    await using folder = await aFolder();
+    await using patient = await Patient.open(folder.path);
+    const { store, faults: databases } = patient;
+    const grower = new Grower();
+    await store.append(grower.many(20));
+    await store.facts([]);
+    const held = databases.holdNext('index');
+    databases.failNext({ which: 'index', kind: 'torn', message: ioError });
+    await store.append(grower.many(5));
+    const cut = store.cut({ upToSeq: 10 });
+    held[Symbol.dispose]();
+    await expect(cut).rejects.toThrow(errorWith('STORE_UNAVAILABLE'));
+    expect(store.cutSeq).toBe(0);
+    await patient.reopened();
+    await store.cut({ upToSeq: 10 });
+    expect(databases.forgottenCount).toBe(0);
+    expect(hexes(await expectConsistent(store))).toEqual(hexes(grower.records.slice(10)));
+  });
+
+  it('of the index for damaged files is told as such, and the index is made up', async () => {
+    await using folder = await aFolder();
+    await using patient = await Patient.open(folder.path);
+    const { store, faults: databases } = patient;
+    const message = 'LEVEL_CORRUPTION: corrupted compressed block contents';
+    databases.failNext({ which: 'index', kind: 'unsynced', message });
+    const record = aRecord();
+    await store.append([record]);
+    await patient.reopened();
+    expect(store.state().writable).toBe(true);
+    expect(store.state().damage).toContain('are damaged');
+    expect(hexes(await expectConsistent(store))).toEqual(hexes([record]));
+  });
 
   it('that reached the disk after all gives the same number when it is tried again', async () => {
     await using folder = await aFolder();
