@@ -28,7 +28,7 @@ import { authorize, checkRoute, makeIdentify } from './scopes.ts';
 import type { Access } from './scopes.ts';
 import { addGates, makeShed, refuseManyHeaders } from './shedding.ts';
 import type { ShedDeps } from './shedding.ts';
-import { Unroutable } from './unroutable.ts';
+import { Unroutable, pathOf } from './unroutable.ts';
 
 const corsOptions = {
   origin: '*',
@@ -209,7 +209,7 @@ const maxLoggedPath = 200;
 
 /** Visible ASCII, as no other path gets past the parser. Without the query, where some clients put what is secret. */
 function loggedPath(url: string): string {
-  const path = url.replace(/\?.*$/s, '');
+  const path = pathOf(url);
   return path.length > maxLoggedPath ? `${path.slice(0, maxLoggedPath)}…` : path;
 }
 

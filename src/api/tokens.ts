@@ -133,40 +133,30 @@ export class Tokens {
   #find(id: string): TokenRecord | undefined | Promise<TokenRecord | undefined> {
     try {
       const record = this.#records.find(id);
-      if (record instanceof Promise) return this.#watched(record);
-      this.#tellHealed();
-      return record;
+      return record instanceof Promise
+        ? record.then(this.#readable, this.#unreadable)
+        : this.#readable(record);
     } catch (error) {
-      this.#tellBroken(error);
-      throw error;
+      return this.#unreadable(error);
     }
   }
 
-  async #watched(found: Promise<TokenRecord | undefined>): Promise<TokenRecord | undefined> {
-    try {
-      const record = await found;
-      this.#tellHealed();
-      return record;
-    } catch (error) {
-      this.#tellBroken(error);
-      throw error;
-    }
-  }
-
-  #tellBroken(error: unknown): void {
-    if (this.#isBroken) return;
-    this.#isBroken = true;
-    this.#log?.error(
-      { err: error },
-      'tokens cannot be checked, only the token of the owner counts',
-    );
-  }
-
-  #tellHealed(): void {
-    if (!this.#isBroken) return;
+  readonly #readable = (record: TokenRecord | undefined): TokenRecord | undefined => {
+    if (this.#isBroken) this.#log?.info('tokens can be checked again');
     this.#isBroken = false;
-    this.#log?.info('tokens can be checked again');
-  }
+    return record;
+  };
+
+  readonly #unreadable = (error: unknown): never => {
+    if (!this.#isBroken) {
+      this.#log?.error(
+        { err: error },
+        'tokens cannot be checked, only the token of the owner counts',
+      );
+    }
+    this.#isBroken = true;
+    throw error;
+  };
 
   async #newcomer(token: string): Promise<Grant | undefined> {
     const id = await this.#verify(token);

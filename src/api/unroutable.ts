@@ -24,3 +24,8 @@ export class Unroutable {
     return this.#faults.get(raw);
   }
 }
+
+/** Without the query. */
+export function pathOf(url: string): string {
+  return url.replace(/\?.*$/s, '');
+}

@@ -6,6 +6,7 @@ import { openAddress } from './address.ts';
 import type { AddressOptions, ApiAddress } from './address.ts';
 import type { Answered } from './app.ts';
 import { makeHostGuard } from './bind.ts';
+import { pathOf } from './unroutable.ts';
 import { isOwnProgram, makeAddressOf } from './clients.ts';
 import { ClientRate } from './client-rate.ts';
 import type { ApiCounts } from './counts.ts';
@@ -77,10 +78,6 @@ function tellHealth(
 function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(body));
-}
-
-function pathOf(url: string): string {
-  return url.replace(/\?.*$/s, '');
 }
 
 function tellAnswer(

@@ -1,4 +1,4 @@
-// What the index has of one message: what it writes of it, and what it removes.
+// What the index has of one message: what it writes of it, what it removes, and when it is believed.
 import type { Batch } from './database.ts';
 import { farKey, isFarChild } from './far-layout.ts';
 import { childKey, encodeId, encodeNumber, idKey, indexationKey } from './layout.ts';
@@ -36,4 +36,12 @@ export function delEntry(
     if (isFarChild(parentSeq, seq)) batch.del(farKey(parentSeq, seq));
   }
   if (indexKey !== undefined) batch.del(indexationKey(indexKey, seq));
+}
+
+/** Whether what the index led to is the message that was looked for. */
+export function carries(
+  record: StoredMessage | undefined,
+  id: Uint8Array,
+): record is StoredMessage {
+  return record !== undefined && Buffer.compare(record.id, id) === 0;
 }

@@ -67,8 +67,7 @@ export class Keeper implements AsyncDisposable {
         this.#acknowledgedSeq = this.#shelves.log.lastSeq;
         return result;
       } catch (error) {
-        if (isWriteFailure(error)) this.#fail(error);
-        throw this.toldDamage(error);
+        throw this.#failed(error);
       }
     });
     this.#lastWrite = turn.catch(() => undefined);
@@ -79,6 +78,12 @@ export class Keeper implements AsyncDisposable {
     if (this.#failure === undefined) return;
     const { code, message } = this.#failure;
     throw new TangleError(code, message, { cause: this.#failure });
+  }
+
+  /** What to throw for it. */
+  #failed(error: unknown): unknown {
+    if (isWriteFailure(error)) this.#fail(error);
+    return this.toldDamage(error);
   }
 
   #fail(failure: WriteFailure): void {
@@ -131,8 +136,7 @@ export class Keeper implements AsyncDisposable {
       await indexing;
       this.#failureCount = 0;
     } catch (error) {
-      if (isWriteFailure(error)) this.#fail(error);
-      this.toldDamage(error);
+      this.#failed(error);
     }
   }
 

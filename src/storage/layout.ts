@@ -168,6 +168,9 @@ export function messageRange(fromSeq: number, beforeSeq: number): KeyRange {
 }
 
 export const pinKey = (seq: number): Buffer => seqKey(logSpaces.pins, maxSeq - seq);
+/** Where the log has a record: among the messages, or below the cut among what is kept. */
+export const recordKey = (seq: number, cutSeq: number): Buffer =>
+  seq > cutSeq ? messageKey(seq) : pinKey(seq);
 export const seqOfPinKey = (key: Buffer): number => maxSeq - seqOfKey(key);
 
 /** Kept records with `fromSeq <= seq <= toSeq`; the highest comes first. */

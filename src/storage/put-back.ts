@@ -1,6 +1,7 @@
 // What damaged blocks of the log still have: messages, and those that are kept below the cut. Both prove themselves.
 import { decodeMessage } from '../protocol/codec.ts';
 import type { Database } from './database.ts';
+import { carries } from './index-entry.ts';
 import {
   decodeNumber,
   decodeRecord,
@@ -57,5 +58,5 @@ async function hasComeAgain(
   const newSeq = decodeNumber(place);
   const value = await logDb.get(messageKey(newSeq));
   const record = value && decodeRecord(newSeq, value);
-  return record !== undefined && Buffer.compare(record.id, id) === 0;
+  return carries(record, id);
 }

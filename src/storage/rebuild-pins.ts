@@ -5,6 +5,7 @@ import type { MessageId } from '../protocol/ids.ts';
 import { commit } from './database.ts';
 import type { Batch, Database } from './database.ts';
 import { entriesOf } from './entries.ts';
+import { carries } from './index-entry.ts';
 import type { Index } from './index.ts';
 import { recordBytes } from './layout.ts';
 import type { KeptTotals } from './pin-layout.ts';
@@ -87,10 +88,7 @@ export class RebuiltPins {
   async #isKnown(ids: readonly MessageId[]): Promise<boolean> {
     const seqs = await this.#made.index.locate(ids);
     const records = await this.#pins.getMany(seqs.map((seq = 0) => seq));
-    return ids.some((id, position) => {
-      const record = records[position];
-      return record !== undefined && Buffer.compare(record.id, id) === 0;
-    });
+    return ids.some((id, position) => carries(records[position], id));
   }
 
   /** Of messages above the cut: those that are pinned by id count already. */

@@ -10,6 +10,7 @@ import { indexKeyOf } from '../protocol/message.ts';
 import { commit, indexBufferBytes, logBufferBytes } from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { Index } from './index.ts';
+import { carries } from './index-entry.ts';
 import type { IndexEntry } from './index-entry.ts';
 import { installRebuilt, rebuildFolder } from './install.ts';
 import type { Installed } from './install.ts';
@@ -25,7 +26,7 @@ import {
   layoutVersion,
   logStateKey,
   messageKey,
-  pinKey,
+  recordKey,
 } from './layout.ts';
 import type { Network } from './layout.ts';
 import { drawLogId } from './log-state.ts';
@@ -214,13 +215,11 @@ export class Rebuild implements AsyncDisposable {
       return seq === undefined ? [] : [{ id, seq }];
     });
     const { cutSeq } = this.#source;
-    const values = await this.#log.getMany(
-      hits.map(({ seq }) => (seq > cutSeq ? messageKey(seq) : pinKey(seq))),
-    );
+    const values = await this.#log.getMany(hits.map(({ seq }) => recordKey(seq, cutSeq)));
     for (const [position, { id, seq }] of hits.entries()) {
       const value = values[position];
       const record = value && decodeRecord(seq, value);
-      if (record && Buffer.compare(record.id, id) === 0) this.#recent.add(idText(id), seq);
+      if (carries(record, id)) this.#recent.add(idText(id), seq);
     }
   }
 

@@ -5,15 +5,7 @@ import { indexKeyOf } from '../protocol/message.ts';
 import type { Message } from '../protocol/message.ts';
 import type { Database } from './database.ts';
 import { farKey, isFarChild } from './far-layout.ts';
-import {
-  childKey,
-  decodeNumber,
-  decodeRecord,
-  idKey,
-  indexationKey,
-  messageKey,
-  pinKey,
-} from './layout.ts';
+import { childKey, decodeNumber, decodeRecord, idKey, indexationKey, recordKey } from './layout.ts';
 import type { StoredMessage } from './store.ts';
 import { manyOr } from './verify-state.ts';
 import type { VerifiedState } from './verify-state.ts';
@@ -78,8 +70,7 @@ export class EntryCheck {
   async #judgeId(record: StoredMessage, foundSeq: number): Promise<void> {
     const { logDb, cutSeq, findings } = this.#state;
     const what = `number ${record.seq}`;
-    const key = foundSeq > cutSeq ? messageKey(foundSeq) : pinKey(foundSeq);
-    const [value] = await manyOr(logDb, [key], this.#state);
+    const [value] = await manyOr(logDb, [recordKey(foundSeq, cutSeq)], this.#state);
     const other = value && decodeRecord(foundSeq, value);
     const isHidden = other !== undefined && foundSeq > record.seq && beginAlike(other, record);
     if (!isHidden) {
@@ -141,7 +132,7 @@ export async function located(
   });
   const values = await manyOr(
     state.logDb,
-    hits.map(([, seq]) => (seq > state.cutSeq ? messageKey(seq) : pinKey(seq))),
+    hits.map(([, seq]) => recordKey(seq, state.cutSeq)),
     state,
   );
   return hits.filter(([key, seq], position) => {

@@ -3,6 +3,7 @@
 import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { findKept, pageOf } from './find-kept.ts';
+import { carries } from './index-entry.ts';
 import type { Index } from './index.ts';
 import { decodeRecord } from './layout.ts';
 import type { LastRead } from './last-read.ts';
@@ -249,8 +250,4 @@ export function newFacts(record: StoredMessage, point: EntryPoint | undefined): 
     isEntryPoint: point !== undefined,
     isClosed: false,
   };
-}
-
-function carries(record: StoredMessage | undefined, id: MessageId): record is StoredMessage {
-  return record !== undefined && Buffer.compare(record.id, id) === 0;
 }
