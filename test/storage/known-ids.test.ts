@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { asMessageId } from '../../src/protocol/ids.ts';
 import { openDatabase } from '../../src/storage/database.ts';
@@ -82,6 +82,18 @@ describe('the ids that the index knows', () => {
     await known.learn();
     expect(countOf(known, stored)).toBe(stored.length);
     expect(countOf(known, removed)).toBeLessThan(2_900);
+  });
+
+  it('are learned again while there is still room for those that come meanwhile', async () => {
+    // Room for some 30 000.
+    await using opened = await openKnown(45_000);
+    const { db, known } = opened;
+    await known.learn();
+    const learning = vi.spyOn(db, 'approximateSize');
+    known.add(randomIds(20_000));
+    expect(learning).not.toHaveBeenCalled();
+    known.add(randomIds(4_000));
+    expect(learning).toHaveBeenCalledOnce();
   });
 
   it('may all be there when the database cannot be read', async () => {
