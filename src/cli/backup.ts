@@ -49,10 +49,10 @@ async function* bytesOf(call: Call): AsyncGenerator<Uint8Array> {
     return;
   }
   // Imported here, so that commands which need no store start without LevelDB.
-  const { openStore } = await import('../storage/open.ts');
+  const { openWithBallast } = await import('../pruning/ballast.ts');
   const { storeOptions } = await import('../wiring.ts');
   const options = storeOptions(call.config);
-  const opening = openStore(options, { log: quietLogger(call) });
+  const opening = openWithBallast(options, { log: quietLogger(call) });
   const opened = await opening.catch((error: unknown) => {
     if (!isCoded(error, 'STORE_LOCKED')) throw error;
   });

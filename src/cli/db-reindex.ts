@@ -24,10 +24,10 @@ export const dbReindex: Command = {
 
 async function reindex(call: Call): Promise<number> {
   // Imported here, so that commands which need no store start without LevelDB.
-  const { openStore } = await import('../storage/open.ts');
+  const { openWithBallast } = await import('../pruning/ballast.ts');
   const { storeOptions } = await import('../wiring.ts');
   using progress = openProgress('Indexing');
-  await using store = await openStore(
+  await using store = await openWithBallast(
     { ...storeOptions(call.config), reindex: true },
     {
       log: quietLogger(call),

@@ -37,13 +37,15 @@ async function statusOf(call: Call): Promise<DatabaseReply> {
   const dataDir = resolve(call.config.dataDir);
   if (call.flags.has(nodeFlag.flag) || !hasStore(dataDir)) return ofNode(call);
   // Imported here, so that commands which need no store start without LevelDB.
-  const { openStore } = await import('../storage/open.ts');
+  const { openWithBallast } = await import('../pruning/ballast.ts');
   const { pruningOptions, storeOptions } = await import('../wiring.ts');
   const { databaseStatus } = await import('../pruning/forecast.ts');
   const { FolderMeter } = await import('../pruning/disk.ts');
   const { limitsOf } = await import('../pruning/limits.ts');
   try {
-    await using store = await openStore(storeOptions(call.config), { log: quietLogger(call) });
+    await using store = await openWithBallast(storeOptions(call.config), {
+      log: quietLogger(call),
+    });
     const disk = await new FolderMeter(dataDir).measure();
     const limits = limitsOf(pruningOptions(call.config), disk);
     return databaseView(await databaseStatus({ store, disk, limits, nowMs: Date.now() }));

@@ -1,22 +1,31 @@
 // midge db status, verify and repair on folders of stopped nodes, by their output and exit code.
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { networkIdOf } from '../../src/protocol/ids.ts';
 import { idKey, messageKey } from '../../src/storage/layout.ts';
 import type { NewRecord } from '../../src/storage/store.ts';
+import { aFolder, canMount, mountTmpfs } from '../support/folder.ts';
 import { Grower, aRecord, openTestStore, withDatabase } from '../storage/support.ts';
 import { midge, newFolder } from './midge.ts';
 
 const name = 'store-test';
 const network = { name, id: networkIdOf(name) };
 
-async function fill(count = 20): Promise<{ dataDir: string; records: readonly NewRecord[] }> {
-  const dataDir = newFolder();
+const isMountAllowed = await canMount();
+
+async function fill(
+  count = 20,
+  dataDir = newFolder(),
+): Promise<{ dataDir: string; records: readonly NewRecord[] }> {
   const grower = new Grower();
   await using store = await openTestStore(dataDir, { network });
   if (count > 0) await store.append(grower.many(count));
   return { dataDir, records: grower.records };
 }
+
+const expectFull = (error: unknown): void => expect(error).toMatchObject({ code: 'ENOSPC' });
 
 const db = (command: string, dataDir: string, ...more: string[]) =>
   midge(['db', command, '--data-dir', dataDir, '--network.name', name, ...more]);
@@ -33,6 +42,35 @@ describe('midge db', () => {
     const empty = await fill(0);
     expect((await db('status', empty.dataDir)).stdout).toMatch(/\noldest\s+none\n/);
   });
+
+  it.skipIf(!isMountAllowed)(
+    'status and backup of a stopped node use its ballast when the disk is full (needs the right to mount a tmpfs)',
+    async () => {
+      await using folder = await aFolder();
+      using _mounted = mountTmpfs(folder.path, 16);
+      const dataDir = join(folder.path, 'data');
+      await mkdir(dataDir);
+      await fill(20, dataDir);
+      const foreign = join(folder.path, 'foreign');
+      const fillUp = () => writeFile(foreign, new Uint8Array(32 * 2 ** 20)).catch(expectFull);
+      await fillUp();
+      const refused = await db('status', dataDir);
+      expect(refused).toMatchObject({ code: 1 });
+      expect(refused.stderr).toContain('has no room left');
+
+      for (const command of [
+        ['db', 'status'],
+        ['backup', join(newFolder(), 'saved')],
+      ]) {
+        await rm(foreign);
+        await writeFile(join(dataDir, 'ballast'), new Uint8Array(2 ** 20));
+        await fillUp();
+        const done = await midge([...command, '--data-dir', dataDir, '--network.name', name]);
+        expect(done).toMatchObject({ code: 0 });
+        expect(existsSync(join(dataDir, 'ballast'))).toBe(false);
+      }
+    },
+  );
 
   it('verify ends with 0 when all is well', async () => {
     const { dataDir } = await fill();
