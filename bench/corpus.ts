@@ -74,7 +74,7 @@ export async function* readCorpus(
     const list: Uint8Array[] = [];
     for (let at = 0; at < whole; at += messageBytes) {
       // A copy, as what comes from a network is: a view would keep the whole chunk in memory.
-      list.push(Uint8Array.from(rest.subarray(at, at + messageBytes)));
+      list.push(new Uint8Array(rest.subarray(at, at + messageBytes)));
     }
     rest = rest.subarray(whole);
     yield list;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { TangleError } from '../errors.ts';
 import { makeFolder, syncFolder } from '../files.ts';
 import type { Logger } from '../log.ts';
-import { hasProvenBytes } from '../storage/layout.ts';
+import { hasProvenBytes } from '../storage/record-layout.ts';
 import type { StoredMessage } from '../storage/store.ts';
 import { chunkTypes, encodeChunk, fileHead } from './container.ts';
 import type { BackupHead } from './read.ts';

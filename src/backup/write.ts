@@ -2,7 +2,7 @@
 // Files that LevelDB writes to are never copied.
 import { TangleError } from '../errors.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { hasProvenBytes } from '../storage/layout.ts';
+import { hasProvenBytes } from '../storage/record-layout.ts';
 import type { EntryPointRecord, Store, StoredMessage } from '../storage/store.ts';
 import { RunningHash, chunkTypes, encodeChunk, fileHead } from './container.ts';
 import type { ChunkType } from './container.ts';

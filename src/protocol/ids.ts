@@ -41,7 +41,9 @@ export function parseMessageId(hex: string, field: string): MessageId {
 
 /** What the proof of work is done over: all of the message but its nonce (TIP-12). */
 export function powDigestOf(messageBytes: Uint8Array): Uint8Array {
-  return blake2b256(messageBytes.subarray(0, messageBytes.length - nonceBytes));
+  const sizeBytes = messageBytes.length - nonceBytes;
+  // Not subarray(), as in ByteReader.
+  return blake2b256(new Uint8Array(messageBytes.buffer, messageBytes.byteOffset, sizeBytes));
 }
 
 /** The last eight bytes of a serialized message. */
@@ -86,7 +88,9 @@ function u64At(bytes: Uint8Array, offset: number): bigint {
  * once for a message on its way and handed on with it: each making costs 0.13 us, and each new text is hashed anew.
  */
 export function idText(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
+  // Not by way of a Buffer: for an id with memory of its own that takes 0.6 us more, as V8 keeps so few bytes on its
+  // heap and must move them out for it.
+  return String(Reflect.apply(String.fromCharCode, undefined, id));
 }
 
 /** The id that `idText` was made of. */

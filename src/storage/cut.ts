@@ -3,10 +3,10 @@
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
 import { indexKeyIn } from './entries.ts';
-import { hasProvenBytes } from './layout.ts';
 import type { SeqRange } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Leaving } from './pins.ts';
+import { hasProvenBytes } from './record-layout.ts';
 import { changesOf, findStaying } from './staying.ts';
 import type { CutSlice, CutWish, StoredMessage } from './store.ts';
 

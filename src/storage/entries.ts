@@ -4,8 +4,8 @@ import { genesisId, idText } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { IndexEntry } from './index-entry.ts';
 import type { Index } from './index.ts';
-import { hasProvenBytes } from './layout.ts';
 import type { Log } from './log.ts';
+import { hasProvenBytes } from './record-layout.ts';
 import type { StoredMessage } from './store.ts';
 
 interface EntrySources {

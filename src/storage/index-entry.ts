@@ -1,10 +1,27 @@
 // What the index has of one message: what it writes of it, what it removes, and when it is believed.
+import { genesisId } from '../protocol/ids.ts';
 import type { Batch } from './database.ts';
 import { farKey, isFarChild } from './far-layout.ts';
-import { childKey, encodeId, encodeNumber, idKey, indexationKey } from './layout.ts';
+import {
+  childKey,
+  childKeyInto,
+  encodeId,
+  encodeNumber,
+  idKey,
+  idKeyInto,
+  indexationKey,
+  numberInto,
+} from './layout.ts';
 import type { StoredMessage } from './store.ts';
 
 const nothing = Buffer.alloc(0);
+/** Each put writes over them: a batch has copied what it was given when `put` returns. */
+const reused = {
+  id: idKey(genesisId),
+  number: encodeNumber(0),
+  child: childKey(0, false, 0),
+  value: encodeId(genesisId),
+};
 
 export interface IndexEntry extends Pick<StoredMessage, 'seq' | 'id' | 'isLazy'> {
   /** 0 for the genesis; other entry points have no place here. */
@@ -16,12 +33,15 @@ export function putEntry(
   batch: Batch,
   { seq, id, isLazy, parentSeqs, indexKey }: IndexEntry,
 ): void {
-  batch.put(idKey(id), encodeNumber(seq));
+  batch.put(idKeyInto(reused.id, id), numberInto(reused.number, seq));
   for (const parentSeq of parentSeqs) {
-    batch.put(childKey(parentSeq, isLazy, seq), nothing);
+    batch.put(childKeyInto(reused.child, { parentSeq, isLazy, childSeq: seq }), nothing);
     if (isFarChild(parentSeq, seq)) batch.put(farKey(parentSeq, seq), nothing);
   }
-  if (indexKey !== undefined) batch.put(indexationKey(indexKey, seq), encodeId(id));
+  if (indexKey !== undefined) {
+    reused.value.set(id);
+    batch.put(indexationKey(indexKey, seq), reused.value);
+  }
 }
 
 /** `isFound`: its id leads to it, and not to another that begins alike. */

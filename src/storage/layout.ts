@@ -1,8 +1,7 @@
-// THE table of key spaces of both databases, and the only code that knows what a key or a value looks like.
-import { crc32 } from 'node:zlib';
-import { asMessageId, messageIdOf } from '../protocol/ids.ts';
+// THE table of key spaces of both databases. What a key or a value looks like is known here and in the layouts beside it.
+import { asMessageId } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
+import type { EntryPoint, PendingRecord } from './store.ts';
 
 /** Rises when stored bytes of the log change their meaning: a newer folder is refused. */
 export const layoutVersion = 1;
@@ -55,23 +54,16 @@ export const indexSpaces = {
   far: { prefix: 6, key: 'parent seq, child seq', value: '' },
 } as const satisfies Record<string, Space>;
 
-const u64Bytes = 8;
-const idBytes = 32;
+export const u64Bytes = 8;
 /**
  * The keys of `ids` lie at random, so that each of their bytes is written some eight times before it has its place.
  * Of a hash of 256 bits half is enough: two ids that begin alike take some 2^64 messages to find, each with its work.
  */
 const idStartBytes = 16;
 const logIdBytes = 16;
-const crcBytes = 4;
-const lazyFlag = 1;
-const flagsAt = crcBytes;
-const arrivalAt = flagsAt + 1;
-const idAt = arrivalAt + u64Bytes;
-const messageAt = idAt + idBytes;
+export const lazyFlag = 1;
 
-/** What the smallest message adds to a write-ahead file, at the least: bounds how many it can hold. */
-export const minLogRecordBytes = 1 + u64Bytes + messageAt + 53;
+/** What the smallest message adds to a write-ahead file of the index, at the least: bounds how many it can hold. */
 export const minIndexRecordBytes = 1 + idStartBytes + u64Bytes;
 
 export interface KeyRange {
@@ -93,19 +85,22 @@ export function spaceRange(space: Space): KeyRange {
 
 const maxSeq = Number.MAX_SAFE_INTEGER;
 
-function writeU64(target: Buffer, value: number, offset: number): void {
+export function writeU64(target: Buffer, value: number, offset: number): void {
   target.writeUInt32BE(Math.floor(value / 2 ** 32), offset);
   target.writeUInt32BE(value >>> 0, offset + 4);
 }
 
-function readU64(source: Buffer, offset: number): number {
+export function readU64(source: Buffer, offset: number): number {
   return source.readUInt32BE(offset) * 2 ** 32 + source.readUInt32BE(offset + 4);
 }
 
-export function encodeNumber(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(u64Bytes);
-  writeU64(bytes, value, 0);
-  return bytes;
+export const encodeNumber = (value: number): Buffer =>
+  numberInto(Buffer.allocUnsafe(u64Bytes), value);
+
+/** As all that end so: writes over the result of an earlier call, and returns it. */
+export function numberInto(target: Buffer, value: number): Buffer {
+  writeU64(target, value, 0);
+  return target;
 }
 
 export function decodeNumber(value: Buffer): number {
@@ -126,10 +121,12 @@ function bytesKey(space: Space, bytes: Uint8Array): Buffer {
   return key;
 }
 
-function seqKey(space: Space, seq: number): Buffer {
-  const key = keyOf(space, u64Bytes);
-  writeU64(key, seq, 1);
-  return key;
+const seqKey = (space: Space, seq: number): Buffer => seqKeyInto(keyOf(space, u64Bytes), seq);
+
+/** Of messages, epochs, pins. */
+export function seqKeyInto(target: Buffer, seq: number): Buffer {
+  writeU64(target, seq, 1);
+  return target;
 }
 
 /** The seq that a key of messages, epochs, children, far children or indexation ends with. */
@@ -152,7 +149,13 @@ export const epochKey = (firstSeq: number): Buffer => seqKey(logSpaces.epochs, f
 export const entryPointKey = (id: Uint8Array): Buffer => bytesKey(logSpaces.entryPoints, id);
 /** Of two messages whose ids begin alike the newer one has the key: a hit counts only if the record has the whole id. */
 export const idKey = (id: Uint8Array): Buffer =>
-  bytesKey(indexSpaces.ids, id.subarray(0, idStartBytes));
+  idKeyInto(keyOf(indexSpaces.ids, idStartBytes), id);
+
+export function idKeyInto(target: Buffer, id: Uint8Array): Buffer {
+  // Byte by byte: a view of an id makes V8 give the id memory outside of its heap (`idText`).
+  for (let at = 0; at < idStartBytes; at++) target[1 + at] = id[at] ?? 0;
+  return target;
+}
 export const pendingKey = (id: Uint8Array): Buffer => bytesKey(indexSpaces.pending, id);
 
 /** `cleared`: up to there no record is left below the cut. `pins`: how many are kept, and their bytes. */
@@ -180,11 +183,21 @@ export function pinRange(fromSeq: number, toSeq: number): KeyRange {
 
 /** Sorted so that the first child that is not lazy is the first key of its parent. */
 export function childKey(parentSeq: number, isLazy: boolean, childSeq: number): Buffer {
-  const key = keyOf(indexSpaces.children, 2 * u64Bytes + 1);
-  writeU64(key, parentSeq, 1);
-  key[1 + u64Bytes] = isLazy ? lazyFlag : 0;
-  writeU64(key, childSeq, 2 + u64Bytes);
-  return key;
+  const target = keyOf(indexSpaces.children, 2 * u64Bytes + 1);
+  return childKeyInto(target, { parentSeq, isLazy, childSeq });
+}
+
+export interface Child {
+  readonly parentSeq: number;
+  readonly isLazy: boolean;
+  readonly childSeq: number;
+}
+
+export function childKeyInto(target: Buffer, { parentSeq, isLazy, childSeq }: Child): Buffer {
+  writeU64(target, parentSeq, 1);
+  target[1 + u64Bytes] = isLazy ? lazyFlag : 0;
+  writeU64(target, childSeq, 2 + u64Bytes);
+  return target;
 }
 
 /** One of `pieces` equal parts of all ids. */
@@ -248,54 +261,6 @@ export function indexationRange(
 }
 
 // ---- values ----
-
-/** Over the seq too, so that a record proves its place. The bytes are proven by the id. */
-function recordCrc(seq: number, value: Buffer): number {
-  return crc32(value.subarray(flagsAt, messageAt), crc32(encodeNumber(seq)));
-}
-
-export function encodeRecord(record: StoredMessage): Buffer {
-  const value = Buffer.allocUnsafe(messageAt + record.bytes.length);
-  value[flagsAt] = record.isLazy ? lazyFlag : 0;
-  writeU64(value, record.arrivalMs, arrivalAt);
-  value.set(record.id, idAt);
-  value.set(record.bytes, messageAt);
-  value.writeUInt32BE(recordCrc(record.seq, value), 0);
-  return value;
-}
-
-/** What a record takes in the log. */
-export function recordBytes({ bytes }: Pick<StoredMessage, 'bytes'>): number {
-  return messageAt + bytes.length;
-}
-
-/**
- * The bytes are a view into the value; the id is a copy, because lists and the tip pool keep ids, and a view
- * would keep the whole message with each. Undefined when the checksum over all but the message bytes does not match.
- */
-export function decodeRecord(seq: number, value: Buffer): StoredMessage | undefined {
-  if (value.length < messageAt || value.readUInt32BE(0) !== recordCrc(seq, value)) return undefined;
-  return decodeUnchecked(seq, value);
-}
-
-/** The same where the checksum is known to fail: nothing of it is to be believed. */
-export function decodeUnchecked(seq: number, value: Buffer): StoredMessage | undefined {
-  if (value.length < messageAt) return undefined;
-  const id = Buffer.allocUnsafeSlow(messageAt - idAt);
-  value.copy(id, 0, idAt, messageAt);
-  return {
-    seq,
-    arrivalMs: readU64(value, arrivalAt),
-    isLazy: value[flagsAt] === lazyFlag,
-    id: asMessageId(id),
-    bytes: value.subarray(messageAt),
-  };
-}
-
-/** Whether the bytes are those that the id names; with `decodeRecord` the whole proof. About 1 us. */
-export function hasProvenBytes(record: Pick<StoredMessage, 'id' | 'bytes'>): boolean {
-  return Buffer.compare(messageIdOf(record.bytes), record.id) === 0;
-}
 
 /** A stretch of the log without loss: numbers from `firstSeq` on were given under this log id. */
 export interface Epoch {
@@ -389,9 +354,9 @@ export function decodeSwept(value: Buffer): readonly number[] {
   );
 }
 
-/** The same bytes, as a view: what LevelDB takes for a value. */
+/** The value of an indexation key. */
 export function encodeId(id: MessageId): Buffer {
-  return Buffer.from(id.buffer, id.byteOffset, id.length);
+  return Buffer.from(id);
 }
 
 export function encodePending(record: PendingRecord): Buffer {

@@ -8,18 +8,16 @@ import { bereftPoints, isClosed, namedPoints } from './entry-points.ts';
 import { countMessages, firstGap, isGiven, seqBeforeNewest } from './epochs.ts';
 import {
   decodeEntryPoint,
-  decodeRecord,
   encodeEpoch,
   encodeNumber,
-  encodeRecord,
   entryPointKey,
   epochKey,
-  hasProvenBytes,
   idOfKey,
   logSpaces,
   logStateKey,
   messageKey,
   messageRange,
+  seqKeyInto,
   seqOfKey,
   spaceRange,
 } from './layout.ts';
@@ -27,6 +25,7 @@ import type { Epoch, KeyRange, SeqRange } from './layout.ts';
 import { drawLogId, putEntryPoints } from './log-state.ts';
 import type { EntryPointChanges, LogRecord, LogState, StagedRecords } from './log-state.ts';
 import type { PinChange, Pins } from './pins.ts';
+import { decodeRecord, encodeRecord, hasProvenBytes } from './record-layout.ts';
 import type { Gone } from './sweep.ts';
 import type {
   BackwardsPage,
@@ -40,6 +39,8 @@ import type {
 const genesisKey = idText(genesisId);
 const keyPageSizes = { first: 1_000, next: 1_000 };
 const maxRecordsPerPage = 64;
+/** Each put writes over it: a batch has copied what it was given when `put` returns. */
+const reusedKey = messageKey(0);
 
 const rangeOfSeqs = (firstSeq: number, lastSeq: number): KeyRange =>
   messageRange(firstSeq, lastSeq + 1);
@@ -198,7 +199,7 @@ export class Log {
     const points = namedPoints(this.#entryPoints, stored, records);
     const genesisSeq = points.get(genesisKey)?.neededSeq ?? 0;
     points.delete(genesisKey);
-    for (const record of stored) batch.put(messageKey(record.seq), encodeRecord(record));
+    for (const record of stored) batch.put(seqKeyInto(reusedKey, record.seq), encodeRecord(record));
     putEntryPoints(batch, points);
     const dropped = this.pins.stage(batch, { drop: returning });
     const write = async (): Promise<void> => {

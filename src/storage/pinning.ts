@@ -6,9 +6,9 @@ import type { Shelves } from './append.ts';
 import type { Turns } from './cut.ts';
 import { entriesOf, indexKeyIn } from './entries.ts';
 import type { Index } from './index.ts';
-import { recordBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import type { PinChange } from './pins.ts';
+import { recordBytes } from './record-layout.ts';
 import type { PinList, PinTarget, StoredMessage } from './store.ts';
 
 /** Both are in memory, and listed in one answer. */

@@ -3,20 +3,11 @@
 import { bytesOfText, idText } from '../protocol/ids.ts';
 import { pagesOf } from './database.ts';
 import type { Batch, Database } from './database.ts';
-import {
-  decodeRecord,
-  encodeRecord,
-  logSpaces,
-  logStateKey,
-  pinKey,
-  pinRange,
-  recordBytes,
-  seqOfPinKey,
-  spaceRange,
-} from './layout.ts';
+import { logSpaces, logStateKey, pinKey, pinRange, seqOfPinKey, spaceRange } from './layout.ts';
 import type { SeqRange } from './layout.ts';
 import { decodeKept, decodePinned, encodeKept, encodePinnedId, pinnedKey } from './pin-layout.ts';
 import type { KeptTotals, PinnedId } from './pin-layout.ts';
+import { decodeRecord, encodeRecord, recordBytes } from './record-layout.ts';
 import type { LogPage, PinTotals, StoredMessage } from './store.ts';
 
 const pageSizes = { first: 1_000, next: 1_000 };

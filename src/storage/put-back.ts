@@ -2,17 +2,10 @@
 import { decodeMessage } from '../protocol/codec.ts';
 import type { Database } from './database.ts';
 import { carries } from './index-entry.ts';
-import {
-  decodeNumber,
-  decodeRecord,
-  hasProvenBytes,
-  idKey,
-  logSpaces,
-  messageKey,
-  seqOfKey,
-} from './layout.ts';
+import { decodeNumber, idKey, logSpaces, messageKey, seqOfKey } from './layout.ts';
 import { putBackProven } from './open-damaged.ts';
 import type { DamagedDatabase } from './open-damaged.ts';
+import { decodeRecord, hasProvenBytes } from './record-layout.ts';
 import { provenPin } from './salvage-pins.ts';
 import type { StoredMessage } from './store.ts';
 

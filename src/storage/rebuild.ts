@@ -15,12 +15,10 @@ import type { IndexEntry } from './index-entry.ts';
 import { installRebuilt, rebuildFolder } from './install.ts';
 import type { Installed } from './install.ts';
 import {
-  decodeRecord,
   encodeEntryPoint,
   encodeEpoch,
   encodeNetwork,
   encodeNumber,
-  encodeRecord,
   entryPointKey,
   epochKey,
   layoutVersion,
@@ -32,6 +30,7 @@ import type { Network } from './layout.ts';
 import { drawLogId } from './log-state.ts';
 import { RebuiltPins } from './rebuild-pins.ts';
 import { RecentSeqs } from './recent-seqs.ts';
+import { decodeRecord, encodeRecord } from './record-layout.ts';
 import type { Pinned } from './salvage-pins.ts';
 import type { EntryPoint, PendingRecord, StoredMessage } from './store.ts';
 

@@ -20,14 +20,10 @@ import {
 } from './index-folder.ts';
 import type { IndexPlace } from './index-folder.ts';
 import type { Index } from './index.ts';
-import {
-  hasProvenBytes,
-  indexLayoutVersion,
-  minIndexRecordBytes,
-  minLogRecordBytes,
-} from './layout.ts';
+import { indexLayoutVersion, minIndexRecordBytes } from './layout.ts';
 import type { Position } from './layout.ts';
 import type { Log } from './log.ts';
+import { hasProvenBytes, minLogRecordBytes } from './record-layout.ts';
 import { findCutTable } from './tables.ts';
 import type { StoredMessage } from './store.ts';
 

@@ -8,9 +8,6 @@ import {
   decodeEpoch,
   decodeNumber,
   decodePosition,
-  decodeRecord,
-  decodeUnchecked,
-  hasProvenBytes,
   idOfKey,
   logSpaces,
   logStateKey,
@@ -22,6 +19,7 @@ import {
 import type { Epoch, LogStateName, Network } from './layout.ts';
 import { newGenesis, refuseForeign, refuseNewer } from './log-state.ts';
 import type { Rebuild } from './rebuild.ts';
+import { decodeRecord, decodeUnchecked, hasProvenBytes } from './record-layout.ts';
 import { salvage, salvageOne } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import { salvageKept, salvagedPins } from './salvage-pins.ts';

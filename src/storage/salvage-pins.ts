@@ -3,18 +3,11 @@ import { decodeMessage } from '../protocol/codec.ts';
 import { idText } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
 import type { Database } from './database.ts';
-import {
-  decodeRecord,
-  hasProvenBytes,
-  logSpaces,
-  logStateKey,
-  pinKey,
-  seqOfPinKey,
-  spaceRange,
-} from './layout.ts';
+import { logSpaces, logStateKey, pinKey, seqOfPinKey, spaceRange } from './layout.ts';
 import { decodeKept, decodePinned } from './pin-layout.ts';
 import type { KeptTotals, PinnedId } from './pin-layout.ts';
 import type { Rebuild } from './rebuild.ts';
+import { decodeRecord, hasProvenBytes } from './record-layout.ts';
 import { salvage, salvageOne } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import type { StoredMessage } from './store.ts';

@@ -8,7 +8,6 @@ import type { FaultKind } from './findings.ts';
 import {
   decodeNumber,
   decodePending,
-  hasProvenBytes,
   idKey,
   idOfKey,
   indexSpaces,
@@ -17,6 +16,7 @@ import {
   seqOfKey,
   spaceRange,
 } from './layout.ts';
+import { hasProvenBytes } from './record-layout.ts';
 import { salvage } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import type { Verified } from './verify-log.ts';

@@ -4,15 +4,9 @@ import { genesisId, idText, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/message.ts';
 import { countMessages, isSuccessor } from './epochs.ts';
-import {
-  decodeRecord,
-  hasProvenBytes,
-  logSpaces,
-  messageKey,
-  seqOfKey,
-  spaceRange,
-} from './layout.ts';
+import { logSpaces, messageKey, seqOfKey, spaceRange } from './layout.ts';
 import { RecentSeqs } from './recent-seqs.ts';
+import { decodeRecord, hasProvenBytes } from './record-layout.ts';
 import { salvage } from './salvage.ts';
 import type { SalvageReport } from './salvage.ts';
 import type { StoredMessage } from './store.ts';

@@ -2,7 +2,8 @@
 import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
-import { logSpaces, recordBytes, spaceRange } from './layout.ts';
+import { logSpaces, spaceRange } from './layout.ts';
+import { recordBytes } from './record-layout.ts';
 import { salvage } from './salvage.ts';
 import { isPinned, provenPin } from './salvage-pins.ts';
 import type { StoredMessage } from './store.ts';

@@ -5,10 +5,10 @@ import type { MessageId } from '../protocol/ids.ts';
 import { findKept, pageOf } from './find-kept.ts';
 import { carries } from './index-entry.ts';
 import type { Index } from './index.ts';
-import { decodeRecord } from './layout.ts';
 import type { LastRead } from './last-read.ts';
 import type { Log } from './log.ts';
 import type { Recent } from './recent.ts';
+import { decodeRecord } from './record-layout.ts';
 import type {
   EntryPoint,
   Facts,

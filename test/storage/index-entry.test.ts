@@ -9,7 +9,8 @@ import { asMessageId, genesisId, messageIdHex } from '../../src/protocol/ids.ts'
 import type { MessageId } from '../../src/protocol/ids.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import { Findings } from '../../src/storage/findings.ts';
-import { encodeNumber, encodeRecord, idKey, messageKey } from '../../src/storage/layout.ts';
+import { encodeNumber, idKey, messageKey } from '../../src/storage/layout.ts';
+import { encodeRecord } from '../../src/storage/record-layout.ts';
 import { restoreStore } from '../../src/storage/restore.ts';
 import type { NewRecord, Store, StoredMessage } from '../../src/storage/store.ts';
 import { EntryCheck } from '../../src/storage/verify-entries.ts';

@@ -10,13 +10,11 @@ import {
   decodeNumber,
   decodePending,
   decodePosition,
-  decodeRecord,
   encodeEpoch,
   encodeNetwork,
   encodeNumber,
   encodePending,
   encodePosition,
-  encodeRecord,
   entryPointKey,
   epochKey,
   idKey,
@@ -30,6 +28,7 @@ import {
   messageRange,
   seqOfKey,
 } from '../../src/storage/layout.ts';
+import { decodeRecord, encodeRecord } from '../../src/storage/record-layout.ts';
 import { aRecord } from './support.ts';
 
 const seqs = fc.maxSafeNat();

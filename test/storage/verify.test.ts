@@ -11,14 +11,12 @@ import { farKey } from '../../src/storage/far-layout.ts';
 import {
   childKey,
   decodePosition,
-  decodeRecord,
   encodeEntryPoint,
   encodeEpoch,
   encodeId,
   encodeNumber,
   encodePending,
   encodePosition,
-  encodeRecord,
   entryPointKey,
   epochKey,
   idKey,
@@ -31,6 +29,7 @@ import {
   positionKey,
 } from '../../src/storage/layout.ts';
 import { pinnedKey } from '../../src/storage/pin-layout.ts';
+import { decodeRecord, encodeRecord } from '../../src/storage/record-layout.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import type { VerifyReport } from '../../src/storage/verify.ts';
 import type { NewRecord, Store } from '../../src/storage/store.ts';
