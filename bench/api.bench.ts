@@ -85,7 +85,7 @@ async function load(target: Target, requests: readonly Request[]): Promise<Load>
 
 async function startBareServer(answers: Answers): Promise<Target & Disposable> {
   // With the flags of the launcher: memory for garbage is a trade that both make alike.
-  const execArgv = ['--max-semi-space-size=4'];
+  const execArgv = ['--max-semi-space-size=16'];
   const child = fork(join(import.meta.dirname, 'bare-server.ts'), { execArgv });
   child.send(answers);
   const [port] = (await once(child, 'message')) as [number];

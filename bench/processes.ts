@@ -53,7 +53,7 @@ export class BenchPeer implements AsyncDisposable {
 
   static async start(task: PeerTask): Promise<BenchPeer> {
     const script = join(import.meta.dirname, 'gossip-peer.ts');
-    const execArgv = ['--max-semi-space-size=4'];
+    const execArgv = ['--max-semi-space-size=16'];
     const peer = new BenchPeer(fork(script, [JSON.stringify(task)], { execArgv }));
     const ready = Promise.withResolvers<void>();
     peer.#child.on('message', (message) => {

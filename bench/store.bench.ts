@@ -28,7 +28,7 @@ interface Round {
 /** In a process of its own, so that CPU, memory and written bytes are of this piece alone. */
 function run(job: Job): unknown {
   const script = join(import.meta.dirname, 'store-run.ts');
-  const args = ['--max-semi-space-size=4', script, JSON.stringify(job)];
+  const args = ['--max-semi-space-size=16', script, JSON.stringify(job)];
   const child = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S node --max-semi-space-size=16
 // Launcher. Written so that very old Nodes can parse it and get a sentence instead of a syntax error.
 var major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {

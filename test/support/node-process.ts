@@ -49,7 +49,7 @@ export class NodeProcess implements AsyncDisposable {
     const args = Object.entries(settings).flatMap(([name, value]) =>
       [value].flat().flatMap((one) => [`--${name}`, String(one)]),
     );
-    const launcher = ['--max-semi-space-size=4', 'bin/midge.js'];
+    const launcher = ['--max-semi-space-size=16', 'bin/midge.js'];
     const child = spawn(process.execPath, [...launcher, 'run', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
