@@ -10,18 +10,6 @@ interface Compacted {
   readonly stop: AbortSignal;
 }
 
-/** What lies between neighbouring edges, one after the other. */
-export async function compactBetween(
-  { db, stop }: Compacted,
-  edges: readonly Buffer[],
-): Promise<void> {
-  for (const [position, lt] of edges.slice(1).entries()) {
-    const gte = edges[position];
-    if (stop.aborted || gte === undefined) return;
-    await db.compactRange(gte, lt);
-  }
-}
-
 /** The keys of the numbers up to one. */
 export async function compactSeqs(
   { db, stop }: Compacted,

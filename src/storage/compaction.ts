@@ -2,9 +2,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Shelves } from './append.ts';
 import type { Turns } from './cut.ts';
+import type { Index } from './index.ts';
 import type { Log } from './log.ts';
 import { isCompactedFirst } from './sweep.ts';
-import type { SweepJob } from './sweep.ts';
+import type { SweepJob, SweepPage, SweptPart } from './sweep.ts';
 
 /** `index`: the part of it that was not swept for longest. */
 export type CompactionPart = 'log' | 'index';
@@ -26,51 +27,109 @@ export async function compact(
   }));
   // Not when the store was opened again meanwhile: what was found in the other index counts no more.
   const isOn = (shelves: Shelves): boolean => shelves.index === index && !stop.aborted;
-  const compactPart = (edges: readonly Buffer[]): Promise<void> =>
-    turns.read(async (shelves) => {
-      if (isOn(shelves)) await index.sweep.compact(job, { edges, stop });
-    });
-  if (isCompactedFirst(job)) await compactPart([]);
-  const edges = await sweepPart(turns, job, isOn);
-  if (!isCompactedFirst(job)) await compactPart(edges);
-}
-
-type IsOn = (shelves: Shelves) => boolean;
-
-/** Returns keys that it came by, some MiB apart, the last included. */
-async function sweepPart(turns: Turns, job: SweepJob, isOn: IsOn): Promise<readonly Buffer[]> {
-  const edges: Buffer[] = [];
-  let after = job.after;
-  for (let pageCount = 1; pageCount <= maxPages; pageCount++) {
-    const isLast = pageCount === maxPages;
-    after = await sweepPage(turns, job, { isOn, after, isLast });
-    if (after === undefined) break;
-    if (isLast || pageCount % pagesPerCompaction === 0) edges.push(after);
-    await setImmediate();
+  const parts = sweptParts({ turns, job, index, isOn });
+  const whenOn = (work: () => Promise<void>): Promise<void> =>
+    turns.read(async (shelves) => (isOn(shelves) ? work() : undefined));
+  if (isCompactedFirst(job)) {
+    await whenOn(() => index.sweep.compactFirst(job, stop));
+    for await (const _ of parts);
+    return;
   }
-  return edges;
+  await behind(parts, (swept) => whenOn(() => index.sweep.compact(job, swept)));
 }
 
-interface PageWish {
-  readonly isOn: IsOn;
-  readonly after: Buffer | undefined;
-  /** What is behind it is left to the next part. */
+/** Does the work for each while the next one is made. */
+async function behind<T>(made: AsyncIterable<T>, work: (one: T) => Promise<void>): Promise<void> {
+  let working: Promise<void> = Promise.resolve();
+  try {
+    for await (const one of made) {
+      await working;
+      working = work(one);
+      // Whoever awaits it gets the error; until then it is nobody's.
+      working.catch(() => undefined);
+    }
+  } finally {
+    await working;
+  }
+}
+
+interface Sweeping {
+  readonly turns: Pick<Turns, 'read' | 'write'>;
+  readonly job: SweepJob;
+  readonly index: Index;
+  readonly isOn: (shelves: Shelves) => boolean;
+}
+
+/**
+ * Sweeps the job, and says after some MiB each time which part is done. A page is read while appends go on; what is
+ * gone of it is removed between two of them, and there the next page is begun.
+ */
+async function* sweptParts(sweeping: Sweeping): AsyncGenerator<SweptPart, void, undefined> {
+  const { job, index } = sweeping;
+  let { after } = job;
+  try {
+    let next = await beginPage(sweeping, after);
+    for (let pageCount = 1; next !== undefined; pageCount++) {
+      const page = await next.reading;
+      const { lastKey } = page;
+      const isLast = lastKey === undefined || pageCount === maxPages;
+      const endsPart = isLast || pageCount % pagesPerCompaction === 0;
+      const removed = await removeFrom(sweeping, page, { isLast, goOn: !endsPart });
+      if (removed === undefined) return;
+      if (endsPart) {
+        yield { after, lastKey };
+        after = lastKey;
+      }
+      if (isLast) return;
+      await setImmediate();
+      next = removed.next ?? (await beginPage(sweeping, after));
+    }
+  } finally {
+    index.sweep.endReading();
+  }
+}
+
+/** In an object, so that who waits for it does not wait for the reading. */
+interface NextPage {
+  readonly reading: Promise<SweepPage>;
+}
+
+/** Undefined when there is no need any more. */
+function beginPage(sweeping: Sweeping, after: Buffer | undefined): Promise<NextPage | undefined> {
+  const { turns, isOn } = sweeping;
+  return turns.write((shelves) =>
+    Promise.resolve(isOn(shelves) ? readNext(sweeping, after) : undefined),
+  );
+}
+
+/** In a turn of writing. */
+function readNext({ turns, job, index }: Sweeping, after: Buffer | undefined): NextPage {
+  const reading = turns.read(() => index.sweep.readPage(job, after));
+  reading.catch(() => undefined);
+  return { reading };
+}
+
+interface PageEnd {
+  /** What is behind it is left to the next job. */
   readonly isLast: boolean;
+  /** The next page is begun at once. */
+  readonly goOn: boolean;
 }
 
-/** Undefined at the end, and when it was not done. */
-function sweepPage(
-  { write }: Pick<Turns, 'write'>,
-  job: SweepJob,
-  { isOn, after, isLast }: PageWish,
-): Promise<Buffer | undefined> {
-  return write(async (shelves) => {
+/** Undefined when it was not done. */
+function removeFrom(
+  sweeping: Sweeping,
+  page: SweepPage,
+  { isLast, goOn }: PageEnd,
+): Promise<{ readonly next: NextPage | undefined } | undefined> {
+  const { turns, job, index, isOn } = sweeping;
+  return turns.write(async (shelves) => {
     if (!isOn(shelves)) return undefined;
-    const { log, index } = shelves;
-    const lastKey = await index.sweep.page(job, after, log.gone);
-    if (lastKey === undefined) await index.sweep.note(job);
-    else if (isLast) index.sweep.leaveAt(job, lastKey);
-    return lastKey;
+    const next = goOn ? readNext(sweeping, page.lastKey) : undefined;
+    await index.sweep.removeFrom(page, shelves.log.gone);
+    if (page.lastKey === undefined) await index.sweep.note(job);
+    else if (isLast) index.sweep.leaveAt(job, page.lastKey);
+    return { next };
   });
 }
 

@@ -126,6 +126,7 @@ export class Index implements AsyncDisposable {
     for (const entry of entries) {
       putEntry(batch, entry);
       this.#watch?.see(entry);
+      this.sweep.see(entry.id);
       this.#dropPending(batch, entry.id);
     }
     const lastSeq = entries.at(-1)?.seq ?? 0;

@@ -1,6 +1,8 @@
 // What was pruned leaves the index piece by piece, long after the cut. Until then its entries point below the cut,
 // where nobody believes them. So a cut deletes no keys that lie at random, and what a crash brought back goes too.
-import { compactBetween, compactSeqs } from './compact-range.ts';
+import type { MessageId } from '../protocol/ids.ts';
+import { idText } from '../protocol/ids.ts';
+import { compactSeqs } from './compact-range.ts';
 import { commit, keysIn, pagesOf } from './database.ts';
 import type { Database, KeyWalk } from './database.ts';
 import { farRange } from './far-layout.ts';
@@ -9,6 +11,7 @@ import {
   decodeSwept,
   encodeSwept,
   familyRange,
+  idKey,
   idPieceRange,
   indexSpaces,
   parentOfChildKey,
@@ -54,6 +57,21 @@ export interface SweepJob {
   readonly after?: Buffer;
 }
 
+/** Entries as they were when they were read. */
+export interface SweepPage {
+  readonly entries: readonly Entry[];
+  /** Where to go on; undefined at the end. */
+  readonly lastKey: Buffer | undefined;
+  /** Texts of the keys of ids that were appended since. */
+  readonly cameAgain: ReadonlySet<string>;
+}
+
+/** From the key `after` to `lastKey`, as in a job and a page. */
+export interface SweptPart {
+  readonly after: Buffer | undefined;
+  readonly lastKey: Buffer | undefined;
+}
+
 interface Entry {
   readonly key: Buffer;
   /** The messages that it is about. */
@@ -64,6 +82,8 @@ export class Sweep {
   readonly #db: Database;
   /** What a job has left to do. */
   #rest: SweepJob | undefined;
+  /** While a page is out. */
+  #cameAgain: Set<string> | undefined;
   /** For each piece: up to where it has nothing of what was pruned. */
   #sweptSeqs: readonly number[];
 
@@ -110,22 +130,40 @@ export class Sweep {
   }
 
   /**
-   * Removes what is gone of the next entries after a key. Between two appends, because a message that was pruned
-   * may come again. Returns where to go on, undefined at the end.
+   * Reads the next entries after a key. To be begun between two appends, so that `see` is told of all that comes after
+   * its state of the index; appends may go on while it reads. One page at a time.
    */
-  async page(job: SweepJob, after: Buffer | undefined, gone: Gone): Promise<Buffer | undefined> {
+  async readPage(job: SweepJob, after: Buffer | undefined): Promise<SweepPage> {
+    const cameAgain = new Set<string>();
+    this.#cameAgain = cameAgain;
     const { gte, lt } = rangeOf(job);
     const range = after === undefined ? { gte, lt } : { gt: after, lt };
     const entries = await this.#read(job, { ...range, limit: entriesPerPage, highWaterMarkBytes });
+    const lastKey = entries.length < entriesPerPage ? undefined : entries.at(-1)?.key;
+    return { entries, lastKey, cameAgain };
+  }
+
+  /** An id that is being appended: one that was pruned has a new place now, under the key of the old one. */
+  see(id: MessageId): void {
+    this.#cameAgain?.add(idText(idKey(id)));
+  }
+
+  /** No page will be removed from. */
+  endReading(): void {
+    this.#cameAgain = undefined;
+  }
+
+  /** Removes what is gone, between two appends. */
+  async removeFrom({ entries, cameAgain }: SweepPage, gone: Gone): Promise<void> {
     const isCut = (seq: number): boolean => seq > 0 && seq <= gone.cutSeq;
     const kept = await gone.keptOf?.(entries.flatMap(({ seqs }) => seqs.filter(isCut)));
     const batch = this.#db.batch();
     for (const { key, seqs } of entries) {
-      if (seqs.some((seq) => isCut(seq) && kept?.has(seq) !== true)) batch.del(key);
+      const isGone = seqs.some((seq) => isCut(seq) && kept?.has(seq) !== true);
+      if (isGone && !(cameAgain.size > 0 && cameAgain.has(idText(key)))) batch.del(key);
     }
     if (batch.length > 0) await commit(batch, { sync: false });
     else await batch.close();
-    return entries.length < entriesPerPage ? undefined : entries.at(-1)?.key;
   }
 
   async #read({ firstPiece }: SweepJob, range: KeyWalk): Promise<readonly Entry[]> {
@@ -158,17 +196,15 @@ export class Sweep {
     this.#rest = { ...job, after };
   }
 
-  /** Takes what was removed off the disk. `edges`: keys of the part that was swept, between which it may be stopped. */
-  async compact(
-    job: SweepJob,
-    { edges, stop }: { readonly edges: readonly Buffer[]; readonly stop: AbortSignal },
-  ): Promise<void> {
+  /** Takes what the cut itself removed off the disk. */
+  compactFirst({ cutSeq }: SweepJob, stop: AbortSignal): Promise<void> {
+    return compactSeqs({ db: this.#db, stop }, familyRange, cutSeq);
+  }
+
+  /** The same of a part that was swept. LevelDB cannot be stopped while it is at it. */
+  async compact(job: SweepJob, { after, lastKey }: SweptPart): Promise<void> {
     const { gte, lt } = rangeOf(job);
-    if (isCompactedFirst(job)) {
-      return compactSeqs({ db: this.#db, stop }, familyRange, job.cutSeq);
-    }
-    const end = this.#rest === undefined ? [lt] : [];
-    await compactBetween({ db: this.#db, stop }, [job.after ?? gte, ...edges, ...end]);
+    await this.#db.compactRange(after ?? gte, lastKey ?? lt);
   }
 
   /** What of pruned messages is still in tables, as far as LevelDB can tell and if messages were much alike. */

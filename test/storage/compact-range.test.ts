@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compactBetween, compactSeqs } from '../../src/storage/compact-range.ts';
+import { compactSeqs } from '../../src/storage/compact-range.ts';
 import { openDatabase } from '../../src/storage/database.ts';
 import type { Database } from '../../src/storage/database.ts';
 import { messageKey, messageRange } from '../../src/storage/layout.ts';
@@ -56,21 +56,5 @@ describe('a long range', () => {
     await using _db = db;
     await compactSeqs({ db, stop: stop.signal }, rangeOf, messages);
     expect(ranges).toHaveLength(1);
-  });
-
-  it('is left between two edges, too', async () => {
-    await using folder = await aFolder();
-    const stop = new AbortController();
-    let leftCount = 2;
-    const { db, ranges } = await openWatched(folder.path, () => {
-      if (--leftCount === 0) stop.abort();
-    });
-    await using _db = db;
-    const edges = [0, 10, 20, 30].map(messageKey);
-    await compactBetween({ db, stop: stop.signal }, edges);
-    expect(ranges).toEqual([
-      [messageKey(0), messageKey(10)],
-      [messageKey(10), messageKey(20)],
-    ]);
   });
 });

@@ -153,7 +153,9 @@ describe('a sweep', () => {
       sweep.leaveAt(job, after);
       const rest = await sweep.next(40);
       expect(rest).toEqual({ ...job, after });
-      expect(await sweep.page(rest, rest.after, { cutSeq: 30 })).toBeUndefined();
+      const page = await sweep.readPage(rest, rest.after);
+      expect(page.lastKey).toBeUndefined();
+      await sweep.removeFrom(page, { cutSeq: 30 });
       const ids = await db.iterator(spaceRange(indexSpaces.ids)).all();
       const stale = ids.filter(([, value]) => decodeNumber(value) <= 30);
       expect(stale.every(([key]) => Buffer.compare(key, after) <= 0)).toBe(true);
@@ -162,6 +164,49 @@ describe('a sweep', () => {
       expect(sweep.staleCount(30)).toBeLessThan(30);
       expect((await sweep.next(40)).after).toBeUndefined();
     });
+  });
+
+  it('leaves alone what came again after it was read, and before what was pruned of it is removed', async () => {
+    await using folder = await aFolder();
+    const came = Promise.withResolvers<unknown>();
+    let whenRead: (() => void) | undefined;
+    await using store = await openTestStore(folder.path, {
+      openDatabase: async (location, sizes) => {
+        const db = await openDatabase(location, sizes);
+        if (!location.endsWith('index')) return db;
+        const iterator = db.iterator.bind(db) as (
+          range: object,
+        ) => ReturnType<Database['iterator']>;
+        return Object.assign(db, {
+          iterator: (walk: object) => {
+            const walked = iterator(walk);
+            const read = whenRead;
+            if (read === undefined) return walked;
+            whenRead = undefined;
+            const nextv = walked.nextv.bind(walked) as (size: number) => Promise<unknown>;
+            // What was read lies here until it has come again.
+            return Object.assign(walked, {
+              nextv: async (size: number) => {
+                const entries = await nextv(size);
+                read();
+                await came.promise;
+                return entries;
+              },
+            });
+          },
+        });
+      },
+    });
+    const records = Array.from({ length: 100 }, () => aRecord());
+    await store.append(records);
+    await store.append(new Grower().many(10));
+    using _parent = store.hold([genesisId]);
+    await cutUpTo(store, 105);
+    whenRead = () => came.resolve(store.append(records));
+    await store.compact('index');
+    await sweepAll(store);
+    for (const { id } of records) expect(store.has(id)).toBe(true);
+    await expectConsistent(store);
   });
 
   it('that is told to stop reads no further page, and is made up for', async () => {
