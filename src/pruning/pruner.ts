@@ -271,13 +271,18 @@ export class Pruner implements AsyncDisposable {
   /** A piece of a large index takes long: the door is looked after meanwhile. */
   async #watchedOver(work: Promise<void>): Promise<void> {
     const ended = Promise.allSettled([work]);
-    for (;;) {
-      const timer = new AbortController();
-      const turn = wait(this.#guard.lookMs, undefined, { signal: timer.signal });
-      const settled = await Promise.race([ended, turn.catch(() => undefined)]);
-      timer.abort();
-      if (settled !== undefined) return work;
-      await this.#guard.look(await this.#deps.measure());
+    try {
+      for (;;) {
+        const timer = new AbortController();
+        const turn = wait(this.#guard.lookMs, undefined, { signal: timer.signal });
+        const settled = await Promise.race([ended, turn.catch(() => undefined)]);
+        timer.abort();
+        if (settled !== undefined) return await work;
+        await this.#guard.look(await this.#deps.measure());
+      }
+    } finally {
+      // Also when the disk could not be looked at: nothing else is begun beside it.
+      await ended;
     }
   }
 

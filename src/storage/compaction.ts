@@ -5,12 +5,12 @@ import type { Turns } from './cut.ts';
 import type { Index } from './index.ts';
 import type { Log } from './log.ts';
 import { isCompactedFirst } from './sweep.ts';
-import type { SweepJob, SweepPage, SweptPart } from './sweep.ts';
+import type { SweepJob, SweepPage, SweptStretch } from './sweep.ts';
 
 /** `index`: the part of it that was not swept for longest. */
 export type CompactionPart = 'log' | 'index';
 
-/** Of a sweep, between two turns of the event loop, before a part of it ends and before a compaction may be stopped. */
+/** Of a sweep: in what is done in one go, and in what is compacted at once. */
 const maxPages = 250;
 const pagesPerCompaction = 64;
 
@@ -27,15 +27,15 @@ export async function compact(
   }));
   // Not when the store was opened again meanwhile: what was found in the other index counts no more.
   const isOn = (shelves: Shelves): boolean => shelves.index === index && !stop.aborted;
-  const parts = sweptParts({ turns, job, index, isOn });
+  const stretches = sweptStretches({ turns, job, index, isOn });
   const whenOn = (work: () => Promise<void>): Promise<void> =>
     turns.read(async (shelves) => (isOn(shelves) ? work() : undefined));
   if (isCompactedFirst(job)) {
     await whenOn(() => index.sweep.compactFirst(job, stop));
-    for await (const _ of parts);
+    for await (const _ of stretches);
     return;
   }
-  await behind(parts, (swept) => whenOn(() => index.sweep.compact(job, swept)));
+  await behind(stretches, (swept) => whenOn(() => index.sweep.compact(job, swept)));
 }
 
 /** Does the work for each while the next one is made. */
@@ -61,10 +61,10 @@ interface Sweeping {
 }
 
 /**
- * Sweeps the job, and says after some MiB each time which part is done. A page is read while appends go on; what is
+ * Sweeps the job, and says after some MiB each time which stretch is done. A page is read while appends go on; what is
  * gone of it is removed between two of them, and there the next page is begun.
  */
-async function* sweptParts(sweeping: Sweeping): AsyncGenerator<SweptPart, void, undefined> {
+async function* sweptStretches(sweeping: Sweeping): AsyncGenerator<SweptStretch, void, undefined> {
   const { job, index } = sweeping;
   let { after } = job;
   try {
@@ -73,10 +73,10 @@ async function* sweptParts(sweeping: Sweeping): AsyncGenerator<SweptPart, void, 
       const page = await next.reading;
       const { lastKey } = page;
       const isLast = lastKey === undefined || pageCount === maxPages;
-      const endsPart = isLast || pageCount % pagesPerCompaction === 0;
-      const removed = await removeFrom(sweeping, page, { isLast, goOn: !endsPart });
+      const endsStretch = isLast || pageCount % pagesPerCompaction === 0;
+      const removed = await removeFrom(sweeping, page, { isLast, goOn: !endsStretch });
       if (removed === undefined) return;
-      if (endsPart) {
+      if (endsStretch) {
         yield { after, lastKey };
         after = lastKey;
       }
@@ -126,6 +126,7 @@ function removeFrom(
   return turns.write(async (shelves) => {
     if (!isOn(shelves)) return undefined;
     const next = goOn ? readNext(sweeping, page.lastKey) : undefined;
+    if (!goOn) index.sweep.endReading();
     await index.sweep.removeFrom(page, shelves.log.gone);
     if (page.lastKey === undefined) await index.sweep.note(job);
     else if (isLast) index.sweep.leaveAt(job, page.lastKey);

@@ -38,6 +38,7 @@ export class LevelStore implements Store {
   readonly #keeper: Keeper;
   readonly isNew: boolean;
   #lastCut: Promise<unknown> = Promise.resolve();
+  #lastSweep: Promise<unknown> = Promise.resolve();
   readonly #holds = new Holds();
   /** The last move of the cut that was, or is, made. */
   #moving: Promise<unknown> = Promise.resolve();
@@ -148,7 +149,13 @@ export class LevelStore implements Store {
   }
 
   compact(part: CompactionPart, stop = this.#keeper.closing): Promise<void> {
-    return compact(this.#turns, part, AbortSignal.any([stop, this.#keeper.closing]));
+    const work = (): Promise<void> =>
+      compact(this.#turns, part, AbortSignal.any([stop, this.#keeper.closing]));
+    if (part === 'log') return work();
+    // Of what is appended while a page of a sweep is out only one sweep is told.
+    const turn = this.#lastSweep.then(work);
+    this.#lastSweep = turn.catch(() => undefined);
+    return turn;
   }
 
   hold(ids: readonly MessageId[], keys = ids.map(idText)): Disposable {

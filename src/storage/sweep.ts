@@ -53,7 +53,7 @@ export interface SweepJob {
   readonly firstPiece: number;
   readonly lastPiece: number;
   readonly cutSeq: number;
-  /** Where the part before this one ended. */
+  /** Where what was done before ended. */
   readonly after?: Buffer;
 }
 
@@ -66,8 +66,8 @@ export interface SweepPage {
   readonly cameAgain: ReadonlySet<string>;
 }
 
-/** From the key `after` to `lastKey`, as in a job and a page. */
-export interface SweptPart {
+/** Pages behind one another, from the key `after` to `lastKey`. */
+export interface SweptStretch {
   readonly after: Buffer | undefined;
   readonly lastKey: Buffer | undefined;
 }
@@ -131,7 +131,7 @@ export class Sweep {
 
   /**
    * Reads the next entries after a key. To be begun between two appends, so that `see` is told of all that comes after
-   * its state of the index; appends may go on while it reads. One page at a time.
+   * its state of the index; appends may go on while it reads. Of one sweep at a time.
    */
   async readPage(job: SweepJob, after: Buffer | undefined): Promise<SweepPage> {
     const cameAgain = new Set<string>();
@@ -201,8 +201,8 @@ export class Sweep {
     return compactSeqs({ db: this.#db, stop }, familyRange, cutSeq);
   }
 
-  /** The same of a part that was swept. LevelDB cannot be stopped while it is at it. */
-  async compact(job: SweepJob, { after, lastKey }: SweptPart): Promise<void> {
+  /** The same of a stretch that was swept. LevelDB cannot be stopped while it is at it. */
+  async compact(job: SweepJob, { after, lastKey }: SweptStretch): Promise<void> {
     const { gte, lt } = rangeOf(job);
     await this.#db.compactRange(after ?? gte, lastKey ?? lt);
   }

@@ -89,6 +89,7 @@ async function openBench(folder: string, wish: Wish = {}): Promise<Bench> {
 async function startCompacting(
   { store, disk }: Pick<Bench, 'store' | 'disk'>,
   compact: (store: Store, part: CompactionPart, stop: AbortSignal) => Promise<void>,
+  log = silentLogger,
 ): Promise<Pruner> {
   const watched = new Proxy(store, {
     get: (target, name) => {
@@ -107,7 +108,7 @@ async function startCompacting(
     ballast: { make: () => Promise.resolve(), release: () => Promise.resolve() },
     clock: { now: () => nowMs },
     evenMs: () => performance.now(),
-    log: silentLogger,
+    log,
   });
 }
 
@@ -334,6 +335,42 @@ describe('the pruner', () => {
     while (pruner.gate() === undefined) await new Promise(setImmediate);
     expect(pruner.status()).toMatchObject({ state: 'compacting', slowedMs: Infinity });
     released.resolve();
+  });
+
+  it('begins nothing beside a piece that is compacted, also when the disk cannot be looked at', async () => {
+    await using folder = await aFolder();
+    const disk = new TestDisk();
+    await using bench = await openBench(folder.path, { disk });
+    await bench.pruner[Symbol.asyncDispose]();
+    await bench.store.cut({ upToSeq: 2_000 });
+    const running = { count: 0, most: 0, atFailure: -1 };
+    const error = (): void => {
+      running.atFailure = running.count;
+    };
+    const log = Object.create(silentLogger, { error: { value: error } }) as typeof silentLogger;
+    const [failed, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    disk.folderBytes = () => {
+      if (running.count === 0) return 63 * MiB;
+      failed.resolve();
+      throw new Error('EMFILE');
+    };
+    let pieces = 0;
+    await using _pruner = await startCompacting(
+      bench,
+      async () => {
+        running.most = Math.max(running.most, ++running.count);
+        if (++pieces === 2) goesOn.resolve();
+        else {
+          await failed.promise;
+          // It would be told of now.
+          for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+        }
+        running.count -= 1;
+      },
+      log,
+    );
+    await goesOn.promise;
+    expect(running).toMatchObject({ most: 1, atFailure: 0 });
   });
 
   it('tells a piece that is compacted to stop when it is closed', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { genesisId, messageIdHex } from '../../src/protocol/ids.ts';
 import { openDatabase } from '../../src/storage/database.ts';
-import type { Database } from '../../src/storage/database.ts';
+import type { Database, OpenDatabase } from '../../src/storage/database.ts';
 import {
   childKey,
   decodeNumber,
@@ -41,6 +41,36 @@ function pointedAt(dataDir: string): Promise<Record<string, Set<number>>> {
 
 const range = (from: number, to: number): Set<number> =>
   new Set(Array.from({ length: to - from + 1 }, (_, n) => from + n));
+
+/** While it is held, what is read of the index waits to be handed out. */
+class HeldIndex {
+  isHeld = false;
+  readCount = 0;
+  readonly read = Promise.withResolvers<void>();
+  readonly released = Promise.withResolvers<void>();
+
+  readonly open: OpenDatabase = async (location, sizes) => {
+    const db = await openDatabase(location, sizes);
+    if (!location.endsWith('index')) return db;
+    const iterator = db.iterator.bind(db) as (range: object) => ReturnType<Database['iterator']>;
+    return Object.assign(db, {
+      iterator: (walk: object) => {
+        const walked = iterator(walk);
+        if (!this.isHeld) return walked;
+        const nextv = walked.nextv.bind(walked) as (size: number) => Promise<unknown>;
+        return Object.assign(walked, {
+          nextv: async (size: number) => {
+            const entries = await nextv(size);
+            this.readCount += 1;
+            this.read.resolve();
+            await this.released.promise;
+            return entries;
+          },
+        });
+      },
+    });
+  };
+}
 
 describe('a sweep', () => {
   it('takes no more than what was pruned, also what a crash brought back', async () => {
@@ -168,45 +198,41 @@ describe('a sweep', () => {
 
   it('leaves alone what came again after it was read, and before what was pruned of it is removed', async () => {
     await using folder = await aFolder();
-    const came = Promise.withResolvers<unknown>();
-    let whenRead: (() => void) | undefined;
-    await using store = await openTestStore(folder.path, {
-      openDatabase: async (location, sizes) => {
-        const db = await openDatabase(location, sizes);
-        if (!location.endsWith('index')) return db;
-        const iterator = db.iterator.bind(db) as (
-          range: object,
-        ) => ReturnType<Database['iterator']>;
-        return Object.assign(db, {
-          iterator: (walk: object) => {
-            const walked = iterator(walk);
-            const read = whenRead;
-            if (read === undefined) return walked;
-            whenRead = undefined;
-            const nextv = walked.nextv.bind(walked) as (size: number) => Promise<unknown>;
-            // What was read lies here until it has come again.
-            return Object.assign(walked, {
-              nextv: async (size: number) => {
-                const entries = await nextv(size);
-                read();
-                await came.promise;
-                return entries;
-              },
-            });
-          },
-        });
-      },
-    });
+    const index = new HeldIndex();
+    await using store = await openTestStore(folder.path, { openDatabase: index.open });
     const records = Array.from({ length: 100 }, () => aRecord());
     await store.append(records);
     await store.append(new Grower().many(10));
     using _parent = store.hold([genesisId]);
     await cutUpTo(store, 105);
-    whenRead = () => came.resolve(store.append(records));
-    await store.compact('index');
+    index.isHeld = true;
+    const sweeping = store.compact('index');
+    await index.read.promise;
+    index.isHeld = false;
+    await store.append(records);
+    index.released.resolve();
+    await sweeping;
     await sweepAll(store);
     for (const { id } of records) expect(store.has(id)).toBe(true);
     await expectConsistent(store);
+  });
+
+  it('does not meet another one', async () => {
+    await using folder = await aFolder();
+    const index = new HeldIndex();
+    await using store = await openTestStore(folder.path, { openDatabase: index.open });
+    const grower = new Grower();
+    await store.append(grower.many(50));
+    await cutUpTo(store, 40);
+    index.isHeld = true;
+    const sweeps = [store.compact('index'), store.compact('index')];
+    await index.read.promise;
+    // Far longer than the other one would need to begin.
+    for (let append = 0; append < 20; append++) await store.append([grower.next()]);
+    expect(index.readCount).toBe(1);
+    index.isHeld = false;
+    index.released.resolve();
+    await Promise.all(sweeps);
   });
 
   it('that is told to stop reads no further page, and is made up for', async () => {
