@@ -28,6 +28,7 @@ export interface BackupSource {
     | 'readEntryPoints'
     | 'listPins'
     | 'readKept'
+    | 'pinTotals'
   >;
   readonly network: { readonly name: string; readonly id: bigint };
   readonly nowMs: number;
@@ -48,6 +49,7 @@ interface Boundary {
  */
 export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer, void, undefined> {
   const hash = new RunningHash();
+  const { returnedCount } = source.store.pinTotals;
   const hashed = <T extends Buffer>(bytes: T): T => {
     hash.add(bytes);
     return bytes;
@@ -63,6 +65,8 @@ export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer,
   const counts = { kept: 0 };
   try {
     for await (const chunk of pinChunks(source.store, boundary, counts)) yield hashed(chunk);
+    // It has left the place where it was kept, and its new one is not in this file.
+    if (source.store.pinTotals.returnedCount > returnedCount) throw cameAgain();
     for await (const records of pagesOf(source.store, boundary)) {
       yield hashed(await encodeChunk(chunkTypes.records, encodeRecords(records)));
     }
@@ -156,6 +160,13 @@ async function* pagesOf(
     fromSeq = last.seq + 1;
   }
   if (count !== messageCount) throw damaged();
+}
+
+function cameAgain(): TangleError {
+  return new TangleError(
+    'BACKUP_FAILED',
+    'A pinned message that was pruned came again while the pinned ones were read: try again.',
+  );
 }
 
 function overtaken(): TangleError {

@@ -43,6 +43,7 @@ export class LevelStore implements Store {
   /** The last move of the cut that was, or is, made. */
   #moving: Promise<unknown> = Promise.resolve();
   readonly #missed: MissedPins;
+  #returnedCount = 0;
   readonly #turns: Turns = {
     read: (work) => this.#keeper.read(work),
     write: (work) => this.#keeper.write(work),
@@ -83,7 +84,8 @@ export class LevelStore implements Store {
   }
 
   get pinTotals(): PinTotals {
-    return { ...this.#keeper.shelves.log.pins.totals, missedCount: this.#missed.count };
+    const { totals } = this.#keeper.shelves.log.pins;
+    return { ...totals, missedCount: this.#missed.count, returnedCount: this.#returnedCount };
   }
 
   state(): StoreState {
@@ -94,7 +96,9 @@ export class LevelStore implements Store {
 
   append(records: readonly NewRecord[]): Promise<readonly number[]> {
     return this.#keeper.write(async (shelves) => {
-      const appended = await append(shelves, records);
+      const appended = await append(shelves, records, (count) => {
+        this.#returnedCount += count;
+      });
       void this.#keeper.followIndexing(appended);
       return appended.seqs;
     });

@@ -84,6 +84,8 @@ export interface PinTotals {
   readonly usedBytes: number;
   /** Not kept for want of room though their indexation key is pinned, since the start. */
   readonly missedCount: number;
+  /** Kept no longer as they came again, and stand among the newest now; since the start. */
+  readonly returnedCount: number;
 }
 
 export interface PinnedMessage {

@@ -138,6 +138,30 @@ describe('a backup', () => {
     expect(faults).toEqual([]);
   });
 
+  it('fails rather than miss a pinned message that comes again while the pinned ones are read', async () => {
+    await using folder = await aFolder();
+    await using store = await openTestStore(folder.path);
+    const records = Array.from({ length: 100 }, () => aRecord());
+    const pinned = records[8]!;
+    await store.append(records);
+    await store.pin(pinned, Infinity);
+    using _parent = store.hold([genesisId]);
+    await store.cut({ upToSeq: 40 });
+    const readKept = store.readKept.bind(store);
+    const busy = Object.assign(store, {
+      readKept: async (page: Parameters<Store['readKept']>[0]) => {
+        await store.append([pinned]);
+        return readKept(page);
+      },
+    });
+    const refused = await refusal(await backupOf(busy));
+    expect(refused).toMatchObject({ code: 'BACKUP_FAILED' });
+    expect(refused.message).toMatch(/came again .* try again/);
+    const parts = await partsOf(await backupOf(Object.assign(store, { readKept })));
+    expect(parts.some(({ kind }) => kind === 'kept')).toBe(false);
+    await expectConsistent(store);
+  });
+
   it('keeps numbers that jump', async () => {
     await using folder = await aFolder();
     const grower = new Grower();
@@ -212,11 +236,11 @@ describe('a backup', () => {
 });
 
 function pick(store: Store) {
-  const { logId, lastSeq, cutSeq, messageCount } = store;
+  const { logId, lastSeq, cutSeq, messageCount, pinTotals } = store;
   const readEntryPoints: Store['readEntryPoints'] = (page) => store.readEntryPoints(page);
   const readKept: Store['readKept'] = (page) => store.readKept(page);
   const listPins: Store['listPins'] = () => store.listPins();
-  return { logId, lastSeq, cutSeq, messageCount, readEntryPoints, readKept, listPins };
+  return { logId, lastSeq, cutSeq, messageCount, pinTotals, readEntryPoints, readKept, listPins };
 }
 
 async function aBackup(count = 5): Promise<{ file: Buffer; chunks: Chunk[] }> {
