@@ -29,7 +29,7 @@ const nodeParts: Omit<RouteDeps, keyof typeof sharedParts | 'stopping'> = {
     pin: notAsked,
     unpin: notAsked,
     listPins: notAsked,
-    pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0, returnedCount: 0 },
+    pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0 },
   },
   watchStored: notAsked,
   selectTips: notAsked,

@@ -28,7 +28,7 @@ export interface BackupSource {
     | 'readEntryPoints'
     | 'listPins'
     | 'readKept'
-    | 'pinTotals'
+    | 'keptEpoch'
   >;
   readonly network: { readonly name: string; readonly id: bigint };
   readonly nowMs: number;
@@ -39,6 +39,7 @@ interface Boundary {
   readonly cutSeq: number;
   readonly lastSeq: number;
   readonly messageCount: number;
+  readonly keptEpoch: number;
   readonly entryPoints: readonly EntryPointRecord[];
 }
 
@@ -49,7 +50,6 @@ interface Boundary {
  */
 export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer, void, undefined> {
   const hash = new RunningHash();
-  const { returnedCount } = source.store.pinTotals;
   const hashed = <T extends Buffer>(bytes: T): T => {
     hash.add(bytes);
     return bytes;
@@ -65,8 +65,8 @@ export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer,
   const counts = { kept: 0 };
   try {
     for await (const chunk of pinChunks(source.store, boundary, counts)) yield hashed(chunk);
-    // It has left the place where it was kept, and its new one is not in this file.
-    if (source.store.pinTotals.returnedCount > returnedCount) throw cameAgain();
+    // It may have left the place where it was kept before that was read, for one that is not in this file.
+    if (source.store.keptEpoch !== boundary.keptEpoch) throw cameAgain();
     for await (const records of pagesOf(source.store, boundary)) {
       yield hashed(await encodeChunk(chunkTypes.records, encodeRecords(records)));
     }
@@ -103,7 +103,7 @@ function headOf({ store, network, nowMs }: BackupSource, boundary: Boundary): Ba
 /** Read again until the cut has not moved meanwhile. */
 async function readBoundary(store: BackupSource['store']): Promise<Boundary> {
   for (let attempt = 0; attempt < maxBoundaryTries; attempt++) {
-    const { cutSeq, lastSeq, messageCount } = store;
+    const { cutSeq, lastSeq, messageCount, keptEpoch } = store;
     const entryPoints: EntryPointRecord[] = [];
     let afterId: MessageId | undefined;
     do {
@@ -111,7 +111,7 @@ async function readBoundary(store: BackupSource['store']): Promise<Boundary> {
       entryPoints.push(...points);
       afterId = points.at(-1)?.id;
     } while (afterId !== undefined);
-    if (store.cutSeq === cutSeq) return { cutSeq, lastSeq, messageCount, entryPoints };
+    if (store.cutSeq === cutSeq) return { cutSeq, lastSeq, messageCount, keptEpoch, entryPoints };
   }
   throw overtaken();
 }

@@ -45,8 +45,8 @@ export interface Appended {
 export async function append(
   { log, index, recent, view }: Shelves,
   records: readonly NewRecord[],
-  /** Before they are written: so many are kept below the cut, and will be so no longer. */
-  onReturning: (count: number) => void,
+  /** Before and after those are written that were kept below the cut, and are so no longer. */
+  onReturning: () => void,
 ): Promise<Appended> {
   const keyed = records.map(withKeys);
   // After a reopening the log may hold messages of an append that failed, and its caller tries again.
@@ -54,7 +54,7 @@ export async function append(
   const fresh = keyed.filter((_, position) => known[position] === 0);
   if (fresh.length === 0) return { seqs: known, indexing: Promise.resolve() };
   const returning = await view.keptOf(fresh.map(({ id }) => id));
-  if (returning.length > 0) onReturning(returning.length);
+  if (returning.length > 0) onReturning();
   const book = await openBook(view, fresh);
   const { stored, points, write } = log.stage(
     fresh.map((record) => logRecord(record, book)),
@@ -74,6 +74,7 @@ export async function append(
   } finally {
     await writing;
   }
+  if (returning.length > 0) onReturning();
   await forgetKept(index, returning);
   recent.change(book.facts);
   // What comes next is looked at meanwhile.

@@ -43,7 +43,10 @@ export class LevelStore implements Store {
   /** The last move of the cut that was, or is, made. */
   #moving: Promise<unknown> = Promise.resolve();
   readonly #missed: MissedPins;
-  #returnedCount = 0;
+  #keptEpoch = 0;
+  readonly #beginKeptEpoch = (): void => {
+    this.#keptEpoch += 1;
+  };
   readonly #turns: Turns = {
     read: (work) => this.#keeper.read(work),
     write: (work) => this.#keeper.write(work),
@@ -58,7 +61,13 @@ export class LevelStore implements Store {
   readonly #unpinner = new Unpinner(this.#turns);
 
   constructor(shelves: Shelves, deps: KeeperDeps) {
-    this.#keeper = new Keeper(shelves, deps);
+    const open = async (): Promise<Shelves> => {
+      const opened = await deps.open();
+      // An append that failed may be there after all.
+      this.#beginKeptEpoch();
+      return opened;
+    };
+    this.#keeper = new Keeper(shelves, { ...deps, open });
     this.#missed = new MissedPins(deps.log);
     this.isNew = shelves.log.isNew;
   }
@@ -84,8 +93,11 @@ export class LevelStore implements Store {
   }
 
   get pinTotals(): PinTotals {
-    const { totals } = this.#keeper.shelves.log.pins;
-    return { ...totals, missedCount: this.#missed.count, returnedCount: this.#returnedCount };
+    return { ...this.#keeper.shelves.log.pins.totals, missedCount: this.#missed.count };
+  }
+
+  get keptEpoch(): number {
+    return this.#keptEpoch;
   }
 
   state(): StoreState {
@@ -96,9 +108,7 @@ export class LevelStore implements Store {
 
   append(records: readonly NewRecord[]): Promise<readonly number[]> {
     return this.#keeper.write(async (shelves) => {
-      const appended = await append(shelves, records, (count) => {
-        this.#returnedCount += count;
-      });
+      const appended = await append(shelves, records, this.#beginKeptEpoch);
       void this.#keeper.followIndexing(appended);
       return appended.seqs;
     });

@@ -84,8 +84,6 @@ export interface PinTotals {
   readonly usedBytes: number;
   /** Not kept for want of room though their indexation key is pinned, since the start. */
   readonly missedCount: number;
-  /** Kept no longer as they came again, and stand among the newest now; since the start. */
-  readonly returnedCount: number;
 }
 
 export interface PinnedMessage {
@@ -132,6 +130,11 @@ export interface Store extends AsyncDisposable {
   readonly messageCount: number;
   readonly entryPointCount: number;
   readonly pinTotals: PinTotals;
+  /**
+   * Another one when kept messages came again, so that they stand among the newest, and when the store was opened
+   * again: what was read of kept messages within one epoch has all of them.
+   */
+  readonly keptEpoch: number;
   state(): StoreState;
 
   /**

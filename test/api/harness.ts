@@ -45,7 +45,7 @@ const emptyStore: ApiDeps['store'] = {
   findByIndex: () => Promise.resolve({ messages: [], goOnBefore: undefined }),
   readLog: () => Promise.resolve([]),
   readKept: () => Promise.resolve([]),
-  pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0, returnedCount: 0 },
+  pinTotals: { keptCount: 0, usedBytes: 0, missedCount: 0 },
   listPins: () => Promise.resolve({ messages: [], indexKeys: [] }),
   pin: () => Promise.reject(new TangleError('PINS_FULL')),
   unpin: () => Promise.reject(new TangleError('PIN_UNKNOWN')),

@@ -2,6 +2,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { chunkTypes, encodeChunk, fileHead, readChunks } from '../../src/backup/container.ts';
 import type { Chunk, ChunkType } from '../../src/backup/container.ts';
@@ -18,7 +19,15 @@ import type { Store } from '../../src/storage/store.ts';
 import { verifyStore } from '../../src/storage/verify.ts';
 import { collect } from '../support/collect.ts';
 import { aFolder } from '../support/folder.ts';
-import { Grower, aRecord, expectConsistent, network, openTestStore } from '../storage/support.ts';
+import {
+  FaultyDatabases,
+  Grower,
+  aRecord,
+  expectConsistent,
+  ioError,
+  network,
+  openTestStore,
+} from '../storage/support.ts';
 
 const concat = async (bytes: AsyncIterable<Buffer>): Promise<Buffer> =>
   Buffer.concat(await collect(bytes));
@@ -61,6 +70,35 @@ async function restore(file: Buffer, dataDir: string): Promise<number> {
 
 const hexes = (records: readonly { readonly id: Uint8Array }[]): string[] =>
   records.map(({ id }) => messageIdHex(id));
+
+/** A store that keeps one message below its cut. */
+async function aKeptMessage() {
+  await using opening = new AsyncDisposableStack();
+  const folder = opening.use(await aFolder());
+  const databases = new FaultyDatabases();
+  const store = opening.use(await openTestStore(folder.path, { openDatabase: databases.open }));
+  const records = Array.from({ length: 100 }, () => aRecord());
+  const pinned = records[8]!;
+  await store.append(records);
+  await store.pin(pinned, Infinity);
+  opening.use(store.hold([genesisId]));
+  await store.cut({ upToSeq: 40 });
+  const owned = opening.move();
+  return { store, databases, pinned, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The sentence with which a backup ends; something happens before the pinned messages are read. */
+async function failureOf(store: Store, happens?: () => Promise<void>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of writeBackup({ store, network, nowMs: 1_000 })) {
+    chunks.push(chunk);
+    // The head of the file, and the chunk with the boundary.
+    if (chunks.length === 2) await happens?.();
+  }
+  const { code, message } = await refusal(Buffer.concat(chunks));
+  expect(code).toBe('BACKUP_FAILED');
+  return message;
+}
 
 describe('a backup', () => {
   it('makes the same store elsewhere, under another log id, that goes on above its numbers', async () => {
@@ -139,14 +177,8 @@ describe('a backup', () => {
   });
 
   it('fails rather than miss a pinned message that comes again while the pinned ones are read', async () => {
-    await using folder = await aFolder();
-    await using store = await openTestStore(folder.path);
-    const records = Array.from({ length: 100 }, () => aRecord());
-    const pinned = records[8]!;
-    await store.append(records);
-    await store.pin(pinned, Infinity);
-    using _parent = store.hold([genesisId]);
-    await store.cut({ upToSeq: 40 });
+    await using kept = await aKeptMessage();
+    const { store, pinned } = kept;
     const readKept = store.readKept.bind(store);
     const busy = Object.assign(store, {
       readKept: async (page: Parameters<Store['readKept']>[0]) => {
@@ -154,12 +186,36 @@ describe('a backup', () => {
         return readKept(page);
       },
     });
-    const refused = await refusal(await backupOf(busy));
-    expect(refused).toMatchObject({ code: 'BACKUP_FAILED' });
-    expect(refused.message).toMatch(/came again .* try again/);
+    expect(await failureOf(busy)).toMatch(/came again .* try again/);
     const parts = await partsOf(await backupOf(Object.assign(store, { readKept })));
     expect(parts.some(({ kind }) => kind === 'kept')).toBe(false);
     await expectConsistent(store);
+  });
+
+  it('fails, too, when it comes again while the backup begins', async () => {
+    await using kept = await aKeptMessage();
+    const { store, databases, pinned } = kept;
+    const held = databases.holdNext('log');
+    const before = store.keptEpoch;
+    const appending = store.append([pinned]);
+    while (store.keptEpoch === before) await setImmediate();
+    const failure = await failureOf(store, async () => {
+      held[Symbol.dispose]();
+      await appending;
+    });
+    expect(failure).toMatch(/came again .* try again/);
+  });
+
+  it('fails, too, when an append of it that failed is there after a reopening', async () => {
+    await using kept = await aKeptMessage();
+    const { store, databases, pinned } = kept;
+    databases.failNext({ which: 'log', kind: 'unsynced', message: ioError });
+    await expect(store.append([pinned])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    const failure = await failureOf(store, async () => {
+      while (!store.state().writable) await setImmediate();
+    });
+    expect(failure).toMatch(/came again .* try again/);
+    expect(store.get(pinned.id)?.seq).toBe(101);
   });
 
   it('keeps numbers that jump', async () => {
@@ -236,11 +292,11 @@ describe('a backup', () => {
 });
 
 function pick(store: Store) {
-  const { logId, lastSeq, cutSeq, messageCount, pinTotals } = store;
+  const { logId, lastSeq, cutSeq, messageCount, keptEpoch } = store;
   const readEntryPoints: Store['readEntryPoints'] = (page) => store.readEntryPoints(page);
   const readKept: Store['readKept'] = (page) => store.readKept(page);
   const listPins: Store['listPins'] = () => store.listPins();
-  return { logId, lastSeq, cutSeq, messageCount, pinTotals, readEntryPoints, readKept, listPins };
+  return { logId, lastSeq, cutSeq, messageCount, keptEpoch, readEntryPoints, readKept, listPins };
 }
 
 async function aBackup(count = 5): Promise<{ file: Buffer; chunks: Chunk[] }> {

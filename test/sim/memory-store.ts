@@ -51,7 +51,8 @@ export class MemoryStore implements Store {
     return this.#points.size;
   }
 
-  readonly pinTotals = { keptCount: 0, usedBytes: 0, missedCount: 0, returnedCount: 0 };
+  readonly keptEpoch = 0;
+  readonly pinTotals = { keptCount: 0, usedBytes: 0, missedCount: 0 };
 
   pin(): Promise<never> {
     return Promise.reject(new Error('not simulated'));

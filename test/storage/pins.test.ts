@@ -244,7 +244,6 @@ describe('an indexation key that is pinned', () => {
         keptCount: 5,
         usedBytes: maxPinnedBytes - 10,
         missedCount: 11,
-        returnedCount: 0,
       });
       expect(told).toHaveLength(1);
       await expect(store.pin(byKey('odd'), maxPinnedBytes - 10)).rejects.toMatchObject({

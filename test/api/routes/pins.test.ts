@@ -22,7 +22,7 @@ function withPins(calls: unknown[]) {
         messages: [{ id: genesisId, sizeBytes: 400, state: 'kept' }],
         indexKeys: [Buffer.from('a')],
       }),
-    pinTotals: { keptCount: 2, usedBytes: 700, missedCount: 5, returnedCount: 0 },
+    pinTotals: { keptCount: 2, usedBytes: 700, missedCount: 5 },
     pin: note('pin'),
     unpin: note('unpin'),
   };
