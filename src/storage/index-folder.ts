@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import type { MessageId } from '../protocol/ids.ts';
-import { indexBufferBytes } from './database.ts';
+import { indexSizes } from './database.ts';
 import type { OpenDatabase } from './database.ts';
 import { Index } from './index.ts';
 
@@ -20,8 +20,7 @@ export interface IndexPlace {
 export async function openIndexFolder(place: IndexPlace): Promise<Index> {
   await using opening = new AsyncDisposableStack();
   const { location, cacheBytes, filterBytes } = place;
-  const sizes = { cacheBytes, writeBufferBytes: indexBufferBytes };
-  const db = opening.use(await place.openDatabase(location, sizes));
+  const db = opening.use(await place.openDatabase(location, { cacheBytes, ...indexSizes }));
   const index = await Index.open(db, filterBytes);
   opening.move();
   return index;

@@ -7,7 +7,7 @@ import { decodeMessage } from '../protocol/codec.ts';
 import { genesisId, idOfText, idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { indexKeyOf } from '../protocol/message.ts';
-import { commit, indexBufferBytes, logBufferBytes } from './database.ts';
+import { commit, indexSizes, logBufferBytes } from './database.ts';
 import type { Database, OpenDatabase } from './database.ts';
 import { Index } from './index.ts';
 import { carries } from './index-entry.ts';
@@ -108,7 +108,7 @@ export class Rebuild implements AsyncDisposable {
     const indexDb = opening.use(
       await openDatabase(join(folder, 'index'), {
         cacheBytes: cacheBytes / 2,
-        writeBufferBytes: indexBufferBytes,
+        ...indexSizes,
       }),
     );
     const index = opening.use(await Index.open(indexDb, cacheBytes / 8));
