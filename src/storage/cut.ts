@@ -3,6 +3,7 @@
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
 import { indexKeyIn } from './entries.ts';
+import type { Index } from './index.ts';
 import type { SeqRange } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Leaving } from './pins.ts';
@@ -103,7 +104,7 @@ function fitting(max: typeof maxSlice, averageBytes: number): number {
   return Math.max(1, Math.min(max.messages, Math.floor(max.bytes / Math.max(1, averageBytes))));
 }
 
-/** The index first. True while something is left to remove. */
+/** Both databases at once. True while something is left to remove. */
 async function clearSome(
   { log, index }: Pick<Shelves, 'log' | 'index'>,
   maxMessages: number,
@@ -111,11 +112,17 @@ async function clearSome(
   const { firstSeq, lastSeq } = log.unclearedSeqs;
   if (firstSeq > lastSeq) return false;
   const range = { firstSeq, lastSeq: Math.min(lastSeq, firstSeq + maxMessages - 1) };
-  for (const gone of gapsIn(range, await log.pins.keptWithin(range))) {
-    await index.forgetChildren(gone);
-  }
-  await log.clear(range.lastSeq);
+  const gaps = gapsIn(range, await log.pins.keptWithin(range));
+  const both = [forgetChildren(index, gaps), log.clear(range.lastSeq)];
+  // A turn ends when all that was begun in it has ended, well or not.
+  await Promise.allSettled(both);
+  await Promise.all(both);
+  log.wasCleared(range.lastSeq);
   return range.lastSeq < lastSeq;
+}
+
+async function forgetChildren(index: Index, gaps: readonly SeqRange[]): Promise<void> {
+  for (const gone of gaps) await index.forgetChildren(gone);
 }
 
 /** What lies between seqs of a range, which stand in ascending order. */

@@ -361,10 +361,14 @@ export class Log {
     return { firstSeq: this.#clearedSeq + 1, lastSeq: this.#cutSeq };
   }
 
-  /** The beginning of that. How far it is cleared is written with the next move of the cut. */
-  async clear(upToSeq: number): Promise<void> {
+  /** The beginning of that. */
+  clear(upToSeq: number): Promise<void> {
     const { firstSeq } = this.unclearedSeqs;
-    await clearRange(this.#db, messageRange(firstSeq, upToSeq + 1));
+    return clearRange(this.#db, messageRange(firstSeq, upToSeq + 1));
+  }
+
+  /** The index has nothing of it either, what is swept apart. It is written with the next move of the cut. */
+  wasCleared(upToSeq: number): void {
     this.#clearedSeq = upToSeq;
   }
 
