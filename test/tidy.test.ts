@@ -5,7 +5,16 @@ import { describe, expect, it } from 'vitest';
 
 /** Rooms from the bottom up. A file imports from lower levels or from its own room, types included. */
 const levels: readonly (readonly string[])[] = [
-  ['errors.ts', 'clock.ts', 'log.ts', 'event-loop.ts', 'files.ts', 'open-files.ts', 'metrics.ts'],
+  [
+    'errors.ts',
+    'clock.ts',
+    'log.ts',
+    'event-loop.ts',
+    'files.ts',
+    'in-turn.ts',
+    'open-files.ts',
+    'metrics.ts',
+  ],
   ['registry.ts', 'memory.ts'],
   ['protocol'],
   ['storage', 'pow'],

@@ -6,6 +6,7 @@ import type { Static } from 'typebox';
 import { Check } from 'typebox/schema';
 import { TangleError } from '../errors.ts';
 import { readIfThere, replaceFile } from '../files.ts';
+import { InTurn } from '../in-turn.ts';
 import { scopes } from './scopes.ts';
 
 export const recordSchema = Type.Object({
@@ -28,7 +29,7 @@ export class TokenRecords {
   #stamp: string | undefined;
   /** Until the turn of the event loop ends. */
   #isSeen = false;
-  #lastChange: Promise<unknown> = Promise.resolve();
+  readonly #changes = new InTurn();
 
   constructor(path: string) {
     this.#path = path;
@@ -63,9 +64,7 @@ export class TokenRecords {
 
   /** One change after the other, each from what the file holds then. */
   change(edit: Edit): Promise<void> {
-    const changed = this.#changeAfter(this.#lastChange, edit);
-    this.#lastChange = changed.catch(() => undefined);
-    return changed;
+    return this.#changes.run(() => this.#change(edit));
   }
 
   async #read(): Promise<ReadonlyMap<string, TokenRecord>> {
@@ -78,8 +77,7 @@ export class TokenRecords {
     return this.#records;
   }
 
-  async #changeAfter(before: Promise<unknown>, edit: Edit): Promise<void> {
-    await before;
+  async #change(edit: Edit): Promise<void> {
     const tokens = edit(await this.all());
     await replaceFile(this.#path, `${JSON.stringify({ tokens }, undefined, 2)}\n`);
     this.#isSeen = false;

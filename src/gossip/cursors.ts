@@ -1,6 +1,7 @@
 // How far this node has read the logs of its neighbours, in a small file.
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { InTurn } from '../in-turn.ts';
 import type { Store } from '../storage/store.ts';
 import type { Cursor } from './sync-log.ts';
 
@@ -39,7 +40,7 @@ export class Cursors {
   readonly #boundaries: Map<string, number>;
   /** The end of our own log when a boundary was taken over last: what stands before hangs together with nothing new. */
   tipFloorSeq: number;
-  #saving: Promise<void> = Promise.resolve();
+  readonly #saves = new InTurn();
 
   /** A file that cannot be read is as good as none. */
   static async open(file: CursorFile, ownLog: OwnLog): Promise<Cursors> {
@@ -98,9 +99,7 @@ export class Cursors {
 
   /** One write at a time, each of what is known when it begins. */
   save(): Promise<void> {
-    const turn = this.#saving.then(() => this.#file.replace(this.#text()));
-    this.#saving = turn.catch(() => undefined);
-    return turn;
+    return this.#saves.run(() => this.#file.replace(this.#text()));
   }
 
   #text(): string {

@@ -2,6 +2,7 @@
 // reopened; reads beside them, and none while they are closed.
 import { setTimeout as wait } from 'node:timers/promises';
 import { TangleError } from '../errors.ts';
+import { InTurn } from '../in-turn.ts';
 import type { Logger } from '../log.ts';
 import type { Appended, Shelves } from './append.ts';
 import { damagedFiles, isCorruption, isWriteFailure } from './database.ts';
@@ -28,7 +29,7 @@ export class Keeper implements AsyncDisposable {
   #failureCount = 0;
   #damage: TangleError | undefined;
   #acknowledgedSeq: number;
-  #lastWrite: Promise<unknown> = Promise.resolve();
+  readonly #writes = new InTurn();
   #reopening: Promise<void> = Promise.resolve();
   readonly #reads = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -58,7 +59,7 @@ export class Keeper implements AsyncDisposable {
   async write<T>(work: (shelves: Shelves) => Promise<T>): Promise<T> {
     if (this.#closing.signal.aborted) throw new TangleError('STORE_UNAVAILABLE', closedText);
     this.#refuseAfterFailure();
-    const turn = this.#lastWrite.then(async () => {
+    return this.#writes.run(async () => {
       await this.#shelves.index.settled;
       this.#refuseAfterFailure();
       try {
@@ -70,8 +71,6 @@ export class Keeper implements AsyncDisposable {
         throw this.#failed(error);
       }
     });
-    this.#lastWrite = turn.catch(() => undefined);
-    return turn;
   }
 
   #refuseAfterFailure(): void {
@@ -182,7 +181,7 @@ export class Keeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await this.#reopening;
-    await this.#lastWrite;
+    await this.#writes.ended();
     await this.#closeShelves();
   }
 }

@@ -1,4 +1,5 @@
 // The store on two LevelDB databases: what each of its verbs does with them.
+import { InTurn } from '../in-turn.ts';
 import { hexOf } from '../protocol/bytes.ts';
 import { idText } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
@@ -37,8 +38,8 @@ import type {
 export class LevelStore implements Store {
   readonly #keeper: Keeper;
   readonly isNew: boolean;
-  #lastCut: Promise<unknown> = Promise.resolve();
-  #lastSweep: Promise<unknown> = Promise.resolve();
+  readonly #cuts = new InTurn();
+  readonly #sweeps = new InTurn();
   readonly #holds = new Holds();
   /** The last move of the cut that was, or is, made. */
   #moving: Promise<unknown> = Promise.resolve();
@@ -125,9 +126,7 @@ export class LevelStore implements Store {
   cut(wish: CutWish): Promise<CutSlice | undefined> {
     const keptIds = (): MessageId[] => [...(wish.keepIds ?? []), ...this.#holds.ids];
     const rules = { ...wish, keptIds, onMissed: this.#missed.add };
-    const turn = this.#lastCut.then(() => cutOne(this.#turns, rules));
-    this.#lastCut = turn.catch(() => undefined);
-    return turn;
+    return this.#cuts.run(() => cutOne(this.#turns, rules));
   }
 
   pin(target: PinTarget, maxPinnedBytes: number): Promise<void> {
@@ -165,11 +164,8 @@ export class LevelStore implements Store {
   compact(part: CompactionPart, stop = this.#keeper.closing): Promise<void> {
     const work = (): Promise<void> =>
       compact(this.#turns, part, AbortSignal.any([stop, this.#keeper.closing]));
-    if (part === 'log') return work();
     // Of what is appended while a page of a sweep is out only one sweep is told.
-    const turn = this.#lastSweep.then(work);
-    this.#lastSweep = turn.catch(() => undefined);
-    return turn;
+    return part === 'log' ? work() : this.#sweeps.run(work);
   }
 
   hold(ids: readonly MessageId[], keys = ids.map(idText)): Disposable {

@@ -1,5 +1,6 @@
 // Pinning and unpinning: by id one message, by indexation key all that have it and will have it. A write like any other.
 import { TangleError } from '../errors.ts';
+import { InTurn } from '../in-turn.ts';
 import { bytesOfText, genesisId, idOfText, idText, messageIdHex } from '../protocol/ids.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import type { Shelves } from './append.ts';
@@ -33,7 +34,7 @@ export function pin(shelves: Shelves, target: PinTarget, maxBytes: number): Prom
 /** One pin after the other, each in short writes between which others have a turn. */
 export class Unpinner {
   readonly #turns: Pick<Turns, 'write'>;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = new InTurn();
 
   constructor(turns: Pick<Turns, 'write'>) {
     this.#turns = turns;
@@ -41,9 +42,7 @@ export class Unpinner {
 
   /** What was kept for this pin alone goes, and with the last of it the pin. Throws PIN_UNKNOWN. */
   unpin(target: PinTarget): Promise<void> {
-    const turn = this.#last.then(() => this.#unpin(target));
-    this.#last = turn.catch(() => undefined);
-    return turn;
+    return this.#inTurn.run(() => this.#unpin(target));
   }
 
   async #unpin(target: PinTarget): Promise<void> {
